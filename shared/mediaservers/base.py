@@ -1,0 +1,99 @@
+"""What every media server looks like to the rest of Starling.
+
+An adapter is a client plus pure ``parse_*`` functions. It raises only the exceptions of ``shared.errors``; a listing
+that breaks off raises, it never returns less.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+from uuid import UUID
+
+from shared.events import LibraryTrack
+
+
+@dataclass(frozen=True, slots=True)
+class ServerConfig:
+    """How to reach one library. ``password`` comes from the secrets table and is never logged or put in an event."""
+
+    server_id: UUID
+    server_type: str
+    name: str
+    path: str | None = None
+    url: str | None = None
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ListedItem:
+    """One line of a listing: enough to see whether the track is known as it is.
+
+    ``track`` is filled by servers whose listing says everything already; others read it in ``describe``.
+    """
+
+    item_id: str
+    content_version: str
+    meta_version: str
+    track: LibraryTrack | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ListingPage:
+    """``next_cursor`` None ends the walk. ``problems`` are items that the server names but cannot describe."""
+
+    items: tuple[ListedItem, ...]
+    next_cursor: str | None
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AudioStream:
+    """The original bytes of a track, whole or in part (``status`` 200 or 206)."""
+
+    chunks: AsyncIterator[bytes]
+    size_bytes: int | None
+    content_type: str
+    status: int = 200
+    content_range: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ServerTest:
+    """What a test of a server found; ``ok`` only if a page of tracks and the bytes of one track could be had."""
+
+    ok: bool
+    message: str
+    tracks_seen: int = 0
+    server_version: str | None = None
+
+
+class MediaServer(Protocol):
+    """One library. Implementations are used by one task at a time per call and are safe to call concurrently."""
+
+    async def list_page(self, cursor: str | None) -> ListingPage:
+        """The next page (about 100 tracks) in an order that does not depend on what was analysed."""
+        ...
+
+    async def describe(self, items: tuple[ListedItem, ...]) -> tuple[LibraryTrack, ...]:
+        """Read the descriptions of new or changed items; one that cannot be read gets its file name as title."""
+        ...
+
+    async def local_path(self, item_id: str) -> Path | None:
+        """The file itself where analyzer and library share a disk and the path is inside the root, else None."""
+        ...
+
+    async def open_audio(self, item_id: str, *, byte_range: str | None = None) -> AudioStream:
+        """The original bytes. ``byte_range`` is an HTTP Range header's value."""
+        ...
+
+    async def test(self) -> ServerTest:
+        """Fetch a page of tracks and some bytes of one; failures are reported in the server's own words."""
+        ...
+
+    async def close(self) -> None:
+        """Give connections back."""
+        ...

@@ -1,0 +1,81 @@
+"""Every setting, typed, read from the environment once. README's configuration table is checked against this file."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+import platformdirs
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from shared.errors import ConfigurationError
+
+
+class Settings(BaseSettings):
+    """Names of environment variables are the upper-case field names (``STARLING_`` in front, save for the servers)."""
+
+    model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore", populate_by_name=True)
+
+    redis_url: SecretStr = Field(SecretStr(""), validation_alias="REDIS_URL")
+    postgres_host: str = Field("", validation_alias="POSTGRES_HOST")
+    postgres_port: int = Field(5432, validation_alias="POSTGRES_PORT", ge=1, le=65535)
+    postgres_user: str = Field("starling", validation_alias="POSTGRES_USER")
+    postgres_password: SecretStr = Field(SecretStr(""), validation_alias="POSTGRES_PASSWORD")
+    postgres_db: str = Field("starling", validation_alias="POSTGRES_DB")
+
+    data_dir: Path = Field(
+        default_factory=lambda: Path(platformdirs.user_data_dir("starling")), validation_alias="STARLING_DATA_DIR"
+    )
+    host: str = Field("127.0.0.1", validation_alias="STARLING_HOST")
+    port: int = Field(8000, validation_alias="STARLING_PORT", ge=0, le=65535)
+    health_port: int = Field(0, validation_alias="STARLING_HEALTH_PORT", ge=0, le=65535)
+    """Port of /healthz, /readyz and /metrics of every service but the gateway; 0 is off."""
+    token: SecretStr = Field(SecretStr(""), validation_alias="STARLING_TOKEN")
+    """When set, the API wants it as a bearer token."""
+    secret_key: SecretStr = Field(SecretStr(""), validation_alias="STARLING_SECRET_KEY")
+    """Fernet key that encrypts media server passwords; ``starling up`` makes one."""
+    tenant: str = Field("starling", validation_alias="STARLING_TENANT", pattern=r"^[a-z0-9_-]{1,32}$")
+    """Hash tag of all stream keys and prefix of the PostgreSQL schemas."""
+
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", validation_alias="STARLING_LOG_LEVEL")
+    log_format: Literal["console", "json"] = Field("console", validation_alias="STARLING_LOG_FORMAT")
+
+    durability: Literal["always", "everysec"] = Field("always", validation_alias="STARLING_DURABILITY")
+    lease_s: float = Field(30.0, validation_alias="STARLING_LEASE_S", gt=0)
+    max_deliveries: int = Field(3, validation_alias="STARLING_MAX_DELIVERIES", ge=1)
+    retry_base_s: float = Field(1.0, validation_alias="STARLING_RETRY_BASE_S", gt=0)
+    log_retention_h: float = Field(24.0, validation_alias="STARLING_LOG_RETENTION_H", ge=0)
+
+    audio_store: str = Field("", validation_alias="STARLING_AUDIO_STORE")
+    """``file:///path`` or ``redis://``; empty is ``file://`` inside the data directory."""
+    audio_budget_mb: int = Field(2048, validation_alias="STARLING_AUDIO_BUDGET_MB", ge=16)
+    scan_window: int = Field(200, validation_alias="STARLING_SCAN_WINDOW", ge=1)
+    """How many tracks may wait for fetch and analysis before the next page is listed."""
+    fetch_slots: int = Field(8, validation_alias="STARLING_FETCH_SLOTS", ge=1)
+
+    analyzer_processes: int = Field(0, validation_alias="STARLING_ANALYZER_PROCESSES", ge=0)
+    """0 is one per core."""
+    track_timeout_s: float = Field(600.0, validation_alias="STARLING_TRACK_TIMEOUT_S", gt=0)
+    track_memory_mb: int = Field(1500, validation_alias="STARLING_TRACK_MEMORY_MB", ge=256)
+
+    @property
+    def read_schema(self) -> str:
+        """Schema of the read models that are live."""
+        return f"{self.tenant.replace('-', '_')}_read"
+
+    @property
+    def kept_schema(self) -> str:
+        """Schema of what is never rebuilt: archive, positions, secrets, working rows."""
+        return self.tenant.replace("-", "_")
+
+
+@lru_cache(maxsize=1)
+def load() -> Settings:
+    """Read the environment. Raises ``ConfigurationError`` that names each variable at fault, never its value."""
+    try:
+        return Settings()  # type: ignore[call-arg]
+    except ValidationError as error:
+        lines = [f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in error.errors()]
+        raise ConfigurationError("; ".join(lines)) from None
