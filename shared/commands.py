@@ -47,6 +47,10 @@ class Command(Message):
         """The events that stand for this command's result when its run was cancelled before it began."""
         raise NotImplementedError
 
+    def again(self) -> Command:
+        """What to send when a dead letter is retried: the command itself, unless its means have expired."""
+        return self
+
 
 class StartAnalysis(Command):
     """Begin a run: look at each library in turn."""
@@ -146,8 +150,21 @@ class AnalyzeTrack(_TrackCommand):
     service: ClassVar[str] = "analyzer"
     audio: AudioRef
     fetch_s: float = 0.0
-    fetch_command: UUID | None = None
-    """The FetchAudio this came from; a dead letter is re-driven from there when its audio has expired."""
+
+    def again(self) -> Command:
+        """Downloaded audio expires, so a retry fetches it anew."""
+        if not self.audio.owned:
+            return self
+        return FetchAudio(
+            run_id=self.run_id,
+            server_id=self.server_id,
+            track_id=self.track_id,
+            item_id=self.item_id,
+            content_version=self.content_version,
+            profile=self.profile,
+            suffix=self.audio.suffix,
+            size_bytes=self.audio.size_bytes,
+        )
 
 
 CANCELLED = Failure(reason="cancelled", detail="The run was cancelled.")

@@ -1,0 +1,89 @@
+"""What every service process does around its work: settings, logs, signals, health."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+
+import structlog
+
+from shared import logs, settings, telemetry
+from shared.errors import ConfigurationError, StoreUnavailable
+from shared.settings import Settings
+from shared.streams import Streams
+
+log = structlog.get_logger(__name__)
+
+Main = Callable[[Settings, asyncio.Event], Awaitable[None]]
+
+
+def consumer_name(service: str) -> str:
+    """Who we are in a consumer group. A supervisor that restarts us under the same STARLING_REPLICA (a pod name, say)
+    lets us pick up at once what we had in hand; without one every process is somebody new."""
+    replica = os.environ.get("STARLING_REPLICA")
+    return f"{service}-{replica}" if replica else f"{service}-{socket.gethostname()}-{os.getpid()}"
+
+
+def run(service: str, main: Main) -> None:
+    """Run a service until SIGTERM or SIGINT; exits with 2 when the configuration is not usable."""
+    try:
+        loaded = settings.load()
+        logs.configure(service, level=loaded.log_level, form=loaded.log_format)
+        asyncio.run(_run(main, loaded))
+    except ConfigurationError as error:
+        print(f"starling {service}: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
+
+
+async def _run(main: Main, loaded: Settings) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await main(loaded, stop)
+
+
+async def open_streams(loaded: Settings, stop: asyncio.Event) -> Streams:
+    """Connect and check the server's durability; waits for a server that is not up yet."""
+    streams = Streams(loaded)
+    while True:
+        try:
+            await streams.check()
+        except StoreUnavailable as error:
+            if stop.is_set():
+                raise
+            log.warning("waiting_for_store", error=error.detail)
+            await asyncio.sleep(0.3)
+        else:
+            return streams
+
+
+async def patiently(call: Callable[[], Awaitable[None]], stop: asyncio.Event) -> None:
+    """Repeat ``call`` until the store it needs answers, or ``stop`` is set (then the error is raised)."""
+    while True:
+        try:
+            return await call()
+        except StoreUnavailable as error:
+            if stop.is_set():
+                raise
+            log.warning("waiting_for_store", error=error.detail)
+            await asyncio.sleep(0.3)
+
+
+class health:  # noqa: N801 - reads as a phrase
+    """``async with health(settings, checks):`` serves the health port while the body runs."""
+
+    def __init__(self, loaded: Settings, checks: Mapping[str, telemetry.Check]) -> None:
+        self._port = loaded.health_port
+        self._checks = checks
+
+    async def __aenter__(self) -> None:
+        self._runner = await telemetry.serve_health(self._port, self._checks)
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._runner is not None:
+            await self._runner.cleanup()

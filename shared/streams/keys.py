@@ -1,0 +1,70 @@
+"""Names of all keys.
+
+One hash tag keeps a deployment in one slot of a Redis Cluster; a second tenant is a second tag.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from shared.commands import SERVICES
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """``tenant`` is the hash tag."""
+
+    tenant: str
+
+    def _key(self, name: str) -> str:
+        return f"{{{self.tenant}}}:{name}"
+
+    @property
+    def events(self) -> str:
+        return self._key("events")
+
+    @property
+    def delayed(self) -> str:
+        """Sorted set: command id by due time in milliseconds."""
+        return self._key("delayed")
+
+    @property
+    def delayed_contents(self) -> str:
+        """Hash: command id to its stream and fields."""
+        return self._key("delayed:contents")
+
+    @property
+    def dead(self) -> str:
+        return self._key("dead")
+
+    @property
+    def versions(self) -> str:
+        """Hash: subject to the number of decisions taken about it."""
+        return self._key("versions")
+
+    @property
+    def runs(self) -> str:
+        """Hash: run id to ``cancelled`` or ``paused``; absent while it simply runs."""
+        return self._key("runs")
+
+    @property
+    def consumed(self) -> str:
+        """Hash: follower name to the position it has committed; what trimming rests on."""
+        return self._key("consumed")
+
+    def parked(self, run_id: UUID) -> str:
+        return self._key(f"parked:{run_id}")
+
+    def seen(self, unit_id: UUID) -> str:
+        return self._key(f"seen:{unit_id}")
+
+    def commands(self, service: str, *, high: bool = False) -> str:
+        return self._key(f"commands:{service}:high" if high else f"commands:{service}")
+
+    def work_streams(self, service: str) -> tuple[str, str]:
+        """The two streams of a service, urgent one first."""
+        return self.commands(service, high=True), self.commands(service)
+
+    def all_work_streams(self) -> tuple[str, ...]:
+        return tuple(key for service in SERVICES for key in self.work_streams(service))
