@@ -1,0 +1,1 @@
+"""``starling up``: a private PostgreSQL and Valkey beside all services, on one machine, under one supervisor."""
