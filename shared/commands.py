@@ -90,6 +90,8 @@ class ScanLibraryPage(Command):
     page: int = Field(0, ge=0)
     listed: int = Field(0, ge=0)
     """Distinct tracks on the pages before this one."""
+    incomplete: bool = False
+    """Some page could not list everything; then nothing counts as removed."""
 
     def death(self, failure: Failure) -> tuple[Event, ...]:
         return (

@@ -124,6 +124,8 @@ class TracksDiscovered(_RunEvent):
     server_id: UUID
     tracks: tuple[LibraryTrack, ...] = Field(default=(), max_length=1000)
     unchanged: tuple[UUID, ...] = Field(default=(), max_length=1000)
+    problems: tuple[str, ...] = ()
+    """Items that were seen and left out, each with its reason, e.g. a link that leads out of the library."""
 
 
 class TracksRemoved(_RunEvent):
@@ -140,6 +142,8 @@ class LibraryScanCompleted(_RunEvent):
     wire_type: ClassVar[str] = "library.scan_completed"
     server_id: UUID
     total: int = Field(ge=0)
+    incomplete: bool = False
+    """A part of the library could not be listed; nothing was removed."""
 
 
 class LibraryScanFailed(_RunEvent):

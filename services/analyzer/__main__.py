@@ -1,0 +1,45 @@
+"""``python -m services.analyzer``: decode tracks and describe how they sound. Needs REDIS_URL alone."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+
+import structlog
+from shared.audio_store import open_store
+
+from services.analyzer.handlers import HANDLERS, Means, drop_audio
+from services.analyzer.pool import AnalyzerPool
+from shared import process
+from shared.settings import Settings
+from shared.worker import Worker
+
+log = structlog.get_logger(__name__)
+
+
+async def main(settings: Settings, stop: asyncio.Event) -> None:
+    """Work until ``stop``."""
+    streams = await process.open_streams(settings, stop)
+    processes = settings.analyzer_processes or len(os.sched_getaffinity(0))
+    pool = AnalyzerPool(processes, timeout_s=settings.track_timeout_s, memory_mb=settings.track_memory_mb)
+    await pool.start()
+    worker = Worker(
+        "analyzer",
+        HANDLERS,
+        Means(pool, open_store(settings)),
+        streams,
+        settings,
+        slots=processes,
+        consumer=process.consumer_name("analyzer"),
+        after_commit=drop_audio,
+    )
+    try:
+        async with process.health(settings, {"redis": streams.ping}):
+            await worker.run(stop)
+    finally:
+        await pool.close()
+        await streams.close()
+
+
+if __name__ == "__main__":
+    process.run("analyzer", main)

@@ -1,0 +1,74 @@
+"""``python -m services.coordinator``: policies, delayed commands, and the upkeep of the streams."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+
+import structlog
+from shared.archive import read_archive
+
+from services.coordinator.reaction import Coordinator, create_tables
+from shared import postgres, process
+from shared.errors import StoreUnavailable
+from shared.follower import FOLLOWERS, Follower
+from shared.settings import Settings
+from shared.streams import Streams
+
+log = structlog.get_logger(__name__)
+_PROMOTE_EVERY_S = 0.1
+_TRIM_EVERY_S = 60
+_CONSUMERS_EVERY_S = 3600
+
+
+async def main(settings: Settings, stop: asyncio.Event) -> None:
+    """Coordinate until ``stop``; of two processes one stands by."""
+    streams = await process.open_streams(settings, stop)
+    await process.patiently(lambda: create_tables(settings), stop)
+    pool = await postgres.open_pool(settings, most=2)
+    follower = Follower("coordinator", settings, streams, Coordinator(streams, pool), archive=read_archive)
+
+    async def active() -> bool:
+        return follower.active
+
+    upkeep = asyncio.create_task(_upkeep(streams, settings, follower, stop), name="upkeep")
+    try:
+        async with process.health(settings, {"redis": streams.ping, "active": active}):
+            await follower.run(stop)
+    finally:
+        upkeep.cancel()
+        with suppress(asyncio.CancelledError):
+            await upkeep
+        pool.terminate()
+        await streams.close()
+
+
+async def _upkeep(streams: Streams, settings: Settings, follower: Follower, stop: asyncio.Event) -> None:
+    """Clockwork of the active coordinator."""
+    clock = asyncio.get_running_loop().time
+    trim_at = consumers_at = clock() + _TRIM_EVERY_S
+    while not stop.is_set():
+        await asyncio.sleep(_PROMOTE_EVERY_S)
+        if not follower.active:
+            continue
+        try:
+            while await streams.promote() and not stop.is_set():
+                pass
+            if clock() >= trim_at:
+                trim_at = clock() + _TRIM_EVERY_S
+                await _trim(streams, settings)
+            if clock() >= consumers_at:
+                consumers_at = clock() + _CONSUMERS_EVERY_S
+                await streams.forget_idle_consumers(idle_ms=24 * 3600 * 1000)
+        except StoreUnavailable as error:
+            log.warning("upkeep_postponed", error=error.detail)
+
+
+async def _trim(streams: Streams, settings: Settings) -> None:
+    trimmed = await streams.log.trim(FOLLOWERS, keep_ms=round(settings.log_retention_h * 3_600_000))
+    if trimmed:
+        log.info("log_trimmed", entries=trimmed)
+
+
+if __name__ == "__main__":
+    process.run("coordinator", main)

@@ -1,0 +1,60 @@
+"""``python -m services.fetcher``: walk libraries and hand audio to the analyzer."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+
+import structlog
+from shared.audio_store import open_store
+
+from services.fetcher.handlers import HANDLERS
+from services.fetcher.library import Library, create_tables
+from shared import postgres, process
+from shared.errors import StoreUnavailable
+from shared.settings import Settings
+from shared.worker import Worker
+
+log = structlog.get_logger(__name__)
+_SWEEP_EVERY_S = 3600
+
+
+async def main(settings: Settings, stop: asyncio.Event) -> None:
+    """Work until ``stop``."""
+    streams = await process.open_streams(settings, stop)
+    await process.patiently(lambda: create_tables(settings), stop)
+    pool = await postgres.open_pool(settings)
+    library = Library(settings, pool, open_store(settings))
+    sweeper = asyncio.create_task(_sweep(library), name="sweep")
+    worker = Worker(
+        "fetcher",
+        HANDLERS,
+        library,
+        streams,
+        settings,
+        slots=settings.fetch_slots,
+        consumer=process.consumer_name("fetcher"),
+    )
+    try:
+        async with process.health(settings, {"redis": streams.ping}):
+            await worker.run(stop)
+    finally:
+        sweeper.cancel()
+        with suppress(asyncio.CancelledError):
+            await sweeper
+        await library.close()
+        pool.terminate()
+        await streams.close()
+
+
+async def _sweep(library: Library) -> None:
+    while True:
+        try:
+            await library.sweep()
+        except StoreUnavailable as error:
+            log.warning("sweep_postponed", error=error.detail)
+        await asyncio.sleep(_SWEEP_EVERY_S)
+
+
+if __name__ == "__main__":
+    process.run("fetcher", main)
