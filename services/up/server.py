@@ -121,6 +121,8 @@ class ServerProcess(ABC):
         """Whether our own process, and not another on that port, answers with the password."""
 
     async def _start_on_a_port(self, lock: int, deadline: float) -> None:
+        if self.port and not ports.is_free(self.port):
+            raise StoreUnavailable(f"{self.name} cannot start: its port {self.port} is in use by another program")
         for _ in range(_PORT_TRIES):
             port = self.port or self._choose_port()
             self._start_process(port, lock)
@@ -131,7 +133,8 @@ class ServerProcess(ABC):
             self.kill()
             if self.port or ports.is_free(port):
                 break
-        raise StoreUnavailable(self._why_not())
+        tail = self._log_tail(1500).strip()
+        raise StoreUnavailable(f"{self.name} did not start; the end of {self.log_path} says:\n{tail}")
 
     def _start_process(self, port: int, lock: int) -> None:
         self.limit_log()
@@ -154,11 +157,6 @@ class ServerProcess(ABC):
             if ports.is_free(remembered):
                 return remembered
         return ports.choose()
-
-    def _why_not(self) -> str:
-        if self.port and not ports.is_free(self.port):
-            return f"{self.name} cannot start: its port {self.port} is in use by another program"
-        return f"{self.name} did not start; the end of {self.log_path} says:\n{self._log_tail(1500).strip()}"
 
     def _log_tail(self, size: int) -> str:
         with self.log_path.open("rb") as log:

@@ -67,13 +67,13 @@ class ValkeyServer(ServerProcess):
     async def _answers(self, port: int) -> bool:
         """Log in and ask whose port this is, without a client library: shared.streams is the one that knows Redis."""
         try:
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(1):
                 reader, writer = await asyncio.open_connection(self.host, port)
         except (OSError, TimeoutError):
             return False
         try:
             writer.write(f"AUTH {self.password}\r\nINFO\r\n".encode())
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(1):
                 if await reader.readline() != b"+OK\r\n":
                     return False
                 size = int((await reader.readline()).removeprefix(b"$"))
