@@ -6,10 +6,10 @@ that breaks off raises, it never returns less.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, Self
 from uuid import UUID
 
 from shared.events import LibraryTrack
@@ -43,22 +43,44 @@ class ListedItem:
 
 @dataclass(frozen=True, slots=True)
 class ListingPage:
-    """``next_cursor`` None ends the walk. ``problems`` are items that the server names but cannot describe."""
+    """``next_cursor`` None ends the walk; a page before that may be empty, and an item may come twice.
+
+    ``problems`` are sentences about what the server names but could not be listed. ``incomplete``: something that was
+    there before may be missing from this walk, so nothing may be removed on its account. Once a page says so, every
+    later page of the walk does: the last page speaks for all.
+    """
 
     items: tuple[ListedItem, ...]
     next_cursor: str | None
     problems: tuple[str, ...] = ()
+    incomplete: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class AudioStream:
-    """The original bytes of a track, whole or in part (``status`` 200 or 206)."""
+    """The original bytes of a track, whole or in part (``status`` 200 or 206; 416 where the range lies outside).
+
+    ``size_bytes`` is the length of ``chunks`` as announced, None where it is not. Whoever may stop before the end
+    closes the stream; ``async with`` does.
+    """
 
     chunks: AsyncIterator[bytes]
     size_bytes: int | None
     content_type: str
     status: int = 200
     content_range: str | None = None
+    on_close: Callable[[], Awaitable[None]] | None = field(default=None, repr=False)
+
+    async def close(self) -> None:
+        """Give the file or the connection back; may be called twice."""
+        if self.on_close is not None:
+            await self.on_close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
 
 
 @dataclass(frozen=True, slots=True)

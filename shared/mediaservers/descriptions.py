@@ -1,0 +1,75 @@
+"""From what servers and tags say to values that a ``LibraryTrack``, PostgreSQL and a page can hold."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import re
+
+MAX_TEXT = 500
+MAX_SUFFIX = 8
+
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+_SURROGATES = re.compile(r"[\ud800-\udfff]")
+_YEAR = re.compile(r"\b([12][0-9]{3})")
+_WHOLE = re.compile(r"\s*([0-9]{1,18})(?![0-9])")
+
+
+def clean_text(value: object) -> str | None:
+    """One line of at most 500 characters, or None when nothing is left.
+
+    Control characters (NUL among them, which PostgreSQL refuses) and line breaks become spaces, bytes that are no
+    text become U+FFFD.
+    """
+    if not isinstance(value, str | int | float) or isinstance(value, bool):
+        return None
+    text = _SURROGATES.sub("\ufffd", _CONTROLS.sub(" ", str(value)[: 8 * MAX_TEXT]))
+    return " ".join(text.split())[:MAX_TEXT].rstrip() or None
+
+
+def join_texts(values: list[object]) -> str | None:
+    """Several artists or genres in one line, each once."""
+    texts = [text for text in map(clean_text, values) if text]
+    return clean_text("; ".join(dict.fromkeys(texts)))
+
+
+def whole_number(value: object, *, low: int = 1, high: int = 99_999) -> int | None:
+    """A number in [low, high], also out of "3/12", or None."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, str):
+        found = _WHOLE.match(value)
+        value = int(found.group(1)) if found else None
+    if isinstance(value, int) and not isinstance(value, bool) and low <= value <= high:
+        return value
+    return None
+
+
+def year_of(value: object) -> int | None:
+    """The year in 1999, "1999", "1999-03-01" or "03/1999"; None when there is none between 1000 and 2999."""
+    found = _YEAR.search(str(value)[:MAX_TEXT]) if isinstance(value, str | int) else None
+    return int(found.group(1)) if found else None
+
+
+def seconds(value: object) -> float | None:
+    """A duration in seconds, or None for what cannot be one."""
+    if isinstance(value, str):
+        try:
+            value = float(value)
+        except ValueError:
+            return None
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    return float(value) if math.isfinite(value) and 0 < value < 1e7 else None
+
+
+def clean_suffix(value: object) -> str | None:
+    """Lower case letters and digits without the dot, or None."""
+    text = re.sub(r"[^a-z0-9]", "", str(value).lower()) if isinstance(value, str) else ""
+    return text if 0 < len(text) <= MAX_SUFFIX else None
+
+
+def fingerprint(*parts: object) -> str:
+    """16 hex digits that change when any part does."""
+    return hashlib.blake2b(json.dumps(parts, default=str).encode(), digest_size=8).hexdigest()

@@ -1,0 +1,230 @@
+"""One pooled session to one media server.
+
+Whatever goes wrong becomes an exception of ``shared.errors``. aiohttp's own exceptions name the URL, and ours may carry
+a login token in its query: so a new exception is raised after the ``except`` block has ended, without cause or context.
+
+Nothing is retried here, save by aiohttp itself: a request that meets a pooled connection which the server has just
+closed is sent once more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import ssl
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+
+import aiohttp
+from yarl import URL
+
+from shared.errors import InvalidInput, RateLimited, ServerMisbehaved, ServerRefused, ServerUnavailable, StarlingError
+
+MAX_ANSWER = 64 * 1024 * 1024
+MAX_ERROR_ANSWER = 64 * 1024
+MAX_CALLS = 6
+MAX_CONNECTIONS = 24
+MAX_REDIRECTS = 5
+MAX_RETRY_AFTER_S = 600.0
+CHUNK = 256 * 1024
+
+_FOREIGN = (aiohttp.ClientError, TimeoutError, OSError, ValueError)
+_NO_NAME = (aiohttp.ClientConnectorDNSError,)
+_NO_TRUST = (aiohttp.ClientConnectorCertificateError, aiohttp.ClientSSLError, ssl.SSLError)
+_SPOKEN_FOR = (*_NO_NAME, *_NO_TRUST)
+_MEANINGS: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
+    (_NO_NAME, "cannot be found: its name is not known"),
+    (_NO_TRUST, "offers no secure connection that can be trusted"),
+    ((TimeoutError,), "did not answer in time"),
+    ((aiohttp.ServerDisconnectedError,), "closed the connection without an answer"),
+    ((aiohttp.ClientPayloadError, OSError), "broke off in the middle of an answer"),
+)
+"""First match wins: aiohttp's time-outs and connection errors are OSErrors too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long to wait, in seconds: for a connection, for the next bytes, and for a whole answer that is not audio."""
+
+    connect_s: float = 10.0
+    idle_s: float = 30.0
+    answer_s: float = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole answer with a status below 500."""
+
+    status: int
+    content_type: str
+    body: bytes
+
+
+def server_url(text: str | None) -> URL:
+    """The address of a server as a user types it. Raises ``InvalidInput``, which never repeats the address, since that
+    may hold a password."""
+    try:
+        url = URL((text or "").strip())
+        port = url.port
+    except ValueError:
+        raise InvalidInput("url", "this is not an address; it looks like http://server:4533") from None
+    if url.scheme not in {"http", "https"} or not url.host or not port:
+        raise InvalidInput("url", "give an address that begins with http:// or https://, e.g. http://server:4533")
+    if url.user or url.password:
+        raise InvalidInput("url", "put user name and password into their own fields, not into the address")
+    if url.query_string or url.fragment:
+        raise InvalidInput("url", "leave out what follows the ? or # in the address")
+    return url
+
+
+class HttpServer:
+    """GET requests to one server: redirects stay on its host, at most 6 calls run at a time."""
+
+    def __init__(self, base: URL, patience: Patience) -> None:
+        self._patience = patience
+        self.name = f"the server at {base.host}:{base.port}"
+        self._base = base
+        self._calls = asyncio.Semaphore(MAX_CALLS)
+        self._session: aiohttp.ClientSession | None = None
+
+    async def fetch(self, path: str, query: Mapping[str, str]) -> Answer:
+        """A whole answer. Raises ``ServerUnavailable``, ``RateLimited``, ``ServerRefused``, ``ServerMisbehaved``."""
+        async with self._calls:
+            response = await self._get(path, query, {}, self._timeout(self._patience.answer_s))
+            try:
+                return Answer(response.status, response.content_type, await self.read(response, MAX_ANSWER))
+            finally:
+                response.close()
+
+    async def open(self, path: str, query: Mapping[str, str], headers: Mapping[str, str]) -> aiohttp.ClientResponse:
+        """An answer whose body the caller reads with ``chunks`` and closes. Raises like ``fetch``."""
+        return await self._get(path, query, {"Accept-Encoding": "identity", **headers}, self._timeout(None))
+
+    async def chunks(self, response: aiohttp.ClientResponse, announced: int | None) -> AsyncIterator[bytes]:
+        """The body; ends in ``ServerUnavailable`` when it is cut off or shorter than announced."""
+        received, failure = 0, None
+        try:
+            while True:
+                try:
+                    chunk = await response.content.read(CHUNK)
+                except _FOREIGN as error:
+                    failure = self._translate(error)
+                if failure is not None:
+                    raise failure
+                if not chunk:
+                    break
+                received += len(chunk)
+                yield chunk
+        finally:
+            response.close()
+        if announced is not None and received < announced:
+            raise ServerUnavailable(f"{self.name} sent {received} of {announced} bytes and broke off")
+
+    async def read(self, response: aiohttp.ClientResponse, limit: int) -> bytes:
+        """The body, at most ``limit`` bytes. Raises ``ServerMisbehaved`` on a longer one."""
+        body = bytearray()
+        async for chunk in self.chunks(response, None):
+            body += chunk
+            if len(body) > limit:
+                raise ServerMisbehaved("wrong_type", f"{self.name} answered with more than {limit} bytes")
+        return bytes(body)
+
+    async def close(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    def _timeout(self, total_s: float | None) -> aiohttp.ClientTimeout:
+        return aiohttp.ClientTimeout(
+            total=total_s, sock_connect=self._patience.connect_s, sock_read=self._patience.idle_s
+        )
+
+    def _open_session(self) -> aiohttp.ClientSession:
+        """Made when first needed, since it belongs to the running event loop."""
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=MAX_CONNECTIONS),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                headers={"User-Agent": "Starling"},
+            )
+        return self._session
+
+    async def _get(
+        self, path: str, query: Mapping[str, str], headers: Mapping[str, str], limits: aiohttp.ClientTimeout
+    ) -> aiohttp.ClientResponse:
+        url = (self._base / path).with_query(query)
+        for _ in range(MAX_REDIRECTS + 1):
+            response = await self._get_once(url, headers, limits)
+            if response.status not in {301, 302, 303, 307, 308}:
+                return self._usable(response)
+            response.close()
+            url = self._redirected(url, response.headers.get("Location", ""))
+        raise ServerMisbehaved("not_subsonic", f"{self.name} redirects in circles; check its address")
+
+    async def _get_once(
+        self, url: URL, headers: Mapping[str, str], limits: aiohttp.ClientTimeout
+    ) -> aiohttp.ClientResponse:
+        try:
+            return await self._open_session().get(url, headers=headers, timeout=limits, allow_redirects=False)
+        except _FOREIGN as error:
+            failure = self._translate(error)
+        raise failure
+
+    def _redirected(self, url: URL, location: str) -> URL:
+        """Where a redirect leads: the same host, never from https back to http, for the query holds our login."""
+        try:
+            target = url.join(URL(location))
+            host = target.host
+        except ValueError:
+            raise ServerMisbehaved("not_subsonic", f"{self.name} redirects to an unreadable address") from None
+        if host != url.host or target.scheme not in {"https", url.scheme} or not location:
+            raise ServerRefused(
+                "refused", f"{self.name} redirects to {target.scheme}://{host}; give that address instead"
+            )
+        return target if target.query_string else target.with_query(url.query)
+
+    def _usable(self, response: aiohttp.ClientResponse) -> aiohttp.ClientResponse:
+        """Raise on 429 and 5xx; other statuses mean something to the caller."""
+        status = response.status
+        if status != HTTPStatus.TOO_MANY_REQUESTS and (status < 500 or status == HTTPStatus.NOT_IMPLEMENTED):
+            return response
+        response.close()
+        wait = retry_after(response.headers.get("Retry-After"))
+        if status == HTTPStatus.TOO_MANY_REQUESTS:
+            raise RateLimited(f"{self.name} asks for fewer requests (HTTP 429)", retry_after_s=wait)
+        raise ServerUnavailable(f"{self.name} answered HTTP {status}{phrase(status)}", retry_after_s=wait)
+
+    def _translate(self, error: Exception) -> StarlingError:
+        """What a foreign exception means, in words without a URL."""
+        if isinstance(error, aiohttp.ClientConnectorError) and not isinstance(error, _SPOKEN_FOR):
+            return ServerUnavailable(f"{self.name} cannot be reached ({error.os_error.strerror or 'no connection'})")
+        for kinds, words in _MEANINGS:
+            if isinstance(error, kinds):
+                return ServerUnavailable(f"{self.name} {words}")
+        return ServerMisbehaved("not_subsonic", f"{self.name} does not speak HTTP ({type(error).__name__})")
+
+
+def phrase(status: int) -> str:
+    """The status in words, e.g. " Bad Gateway"; empty for a number that means nothing."""
+    try:
+        return f" {HTTPStatus(status).phrase}"
+    except ValueError:
+        return ""
+
+
+def retry_after(header: str | None) -> float | None:
+    """Seconds to wait as a Retry-After header says (a number or a date), 0 to 600; None without a usable one."""
+    if not header:
+        return None
+    try:
+        wait = float(header)
+    except ValueError:
+        try:
+            moment = parsedate_to_datetime(header)
+        except ValueError:
+            return None
+        wait = ((moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - datetime.now(UTC)).total_seconds()
+    return None if math.isnan(wait) else min(max(wait, 0.0), MAX_RETRY_AFTER_S)

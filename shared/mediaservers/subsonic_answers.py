@@ -1,0 +1,234 @@
+"""What a Subsonic or OpenSubsonic server answers, read by pure functions.
+
+Errors come as HTTP 200 with ``status: failed``. Some servers turn XML into JSON and send one object where a list of one
+belongs, numbers as text, or nothing at all for an empty list.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from typing import Any
+from uuid import UUID
+
+from shared.errors import ServerMisbehaved, ServerRefused, ServerUnavailable, StarlingError
+from shared.events import LibraryTrack
+from shared.mediaservers.base import ListedItem
+from shared.mediaservers.descriptions import (
+    clean_suffix,
+    clean_text,
+    fingerprint,
+    join_texts,
+    seconds,
+    whole_number,
+    year_of,
+)
+from shared.mediaservers.http import Answer, phrase
+from shared.mediaservers.paths import suffix_of
+from shared.messages import track_id
+
+Json = dict[str, Any]
+
+_REASONS = {
+    40: "wrong_password",
+    41: "wrong_password",
+    42: "wrong_password",
+    43: "wrong_password",
+    44: "wrong_password",
+    50: "forbidden",
+    60: "forbidden",
+    70: "not_found",
+}
+_UNKNOWN_ID = re.compile(r"invalid id|badly formed|not found|no such|unknown id|does not exist", re.IGNORECASE)
+_XML_ERROR = re.compile(rb"<error\b([^>]{0,4000})>")
+_XML_ATTRIBUTE = re.compile(r"""\b(code|message)\s*=\s*(?:"([^"]*)"|'([^']*)')""")
+_HTTP_REASONS = {401: "wrong_password", 403: "forbidden", 404: "not_found", 410: "not_found"}
+
+
+def parse_response(answer: Answer, who: str, hide: tuple[str, ...] = ()) -> Json:
+    """The ``subsonic-response`` object of a successful answer.
+
+    ``who`` names the server in messages, ``hide`` is blotted out of what it says. Raises ``ServerRefused`` with the
+    server's own words, ``ServerUnavailable`` for half an answer, ``ServerMisbehaved`` for anything else.
+    """
+    response = _subsonic_object(answer, who)
+    if response is None:
+        if answer.status >= 400 and answer.status not in (404, 410):
+            raise http_refusal(answer.status, who)
+        raise ServerMisbehaved("not_subsonic", f"{who} has no Subsonic API at this address (HTTP {answer.status})")
+    if response.get("status") == "failed" or "error" in response:
+        raise parse_error(response.get("error"), who, hide)
+    if answer.status >= 400:
+        raise http_refusal(answer.status, who)
+    return response
+
+
+def _subsonic_object(answer: Answer, who: str) -> Json | None:
+    """None for JSON, or an error page, that is no answer of a Subsonic server."""
+    body = answer.body.decode("utf-8", "replace").strip()
+    try:
+        data = json.loads(body, strict=False)
+    except (ValueError, RecursionError):
+        if answer.status >= 400:
+            return None
+        raise _unreadable(body, who) from None
+    response = data.get("subsonic-response") if isinstance(data, dict) else None
+    return response if isinstance(response, dict) else None
+
+
+def _unreadable(body: str, who: str) -> StarlingError:
+    """An answer that starts as JSON and stops is a cut connection; anything else is a server of another kind."""
+    if not body or (body.startswith("{") and not body.endswith("}")):
+        return ServerUnavailable(f"{who} sent only part of an answer")
+    what = "a web page" if body.startswith("<") and "<html" in body[:2000].lower() else "something that is not JSON"
+    return ServerMisbehaved("not_json", f"{who} answered with {what}; is this the address of a Subsonic server?")
+
+
+def parse_error(error: object, who: str, hide: tuple[str, ...] = ()) -> ServerRefused:
+    """The refusal that an ``error`` object means."""
+    details: Json = error if isinstance(error, dict) else {}
+    code = whole_number(details.get("code"), low=0, high=9999)
+    words = clean_text(details.get("message")) or "no reason given"
+    for secret in hide:
+        words = words.replace(secret, "***")
+    reason = _REASONS.get(code or 0, "refused")
+    if not code and _UNKNOWN_ID.search(words):
+        reason = "not_found"
+    return ServerRefused(reason, f"{who} says: {words}" + (f" (code {code})" if code is not None else ""))
+
+
+def http_refusal(status: int, who: str) -> ServerRefused:
+    """A refusal that comes as an HTTP status alone."""
+    return ServerRefused(_HTTP_REASONS.get(status, "refused"), f"{who} answered HTTP {status}{phrase(status)}")
+
+
+def parse_no_audio(answer: Answer, who: str, hide: tuple[str, ...] = ()) -> StarlingError:
+    """Why a server sent text where audio was asked for."""
+    found = _XML_ERROR.search(answer.body)
+    if found:
+        attributes = _XML_ATTRIBUTE.findall(found.group(1).decode("utf-8", "replace"))
+        return parse_error({name: html.unescape(one or two) for name, one, two in attributes}, who, hide)
+    if answer.status >= 400 and not answer.body.lstrip().startswith(b"{"):
+        return http_refusal(answer.status, who)
+    try:
+        parse_response(answer, who, hide)
+    except StarlingError as error:
+        return error
+    return ServerMisbehaved("wrong_type", f"{who} sent an answer without audio in it")
+
+
+def objects(value: object, what: str) -> list[Json]:
+    """A list of objects, where one object stands for a list of one and nothing for an empty list.
+
+    Raises ``ServerMisbehaved`` for anything else.
+    """
+    found: list[Any] = [] if value is None else value if isinstance(value, list) else [value]
+    if not all(isinstance(item, dict) for item in found):
+        raise ServerMisbehaved("wrong_type", f"the server's list of {what} holds something else")
+    return found
+
+
+def child(response: Json, name: str) -> Json:
+    """The object ``name`` of an answer; empty where it is missing or null, as some servers do for nothing."""
+    value = response.get(name)
+    if value is None or value == "":
+        return {}
+    if not isinstance(value, dict):
+        raise ServerMisbehaved("wrong_type", f"the server's {name} is not an object")
+    return value
+
+
+def parse_albums(response: Json) -> list[Json]:
+    """The albums of ``getAlbumList2``; one without an id cannot be asked for and is a fault of the server."""
+    albums = objects(child(response, "albumList2").get("album"), "albums")
+    if any(parse_id(album) is None for album in albums):
+        raise ServerMisbehaved("incomplete_answer", "the server lists an album without an id")
+    return albums
+
+
+def parse_album_songs(response: Json) -> tuple[Json, list[Json]]:
+    """The album and its songs of ``getAlbum``."""
+    album = child(response, "album")
+    return album, objects(album.get("song"), "songs")
+
+
+def parse_search(response: Json) -> list[Json]:
+    """The songs of ``search3``."""
+    return objects(child(response, "searchResult3").get("song"), "songs")
+
+
+def parse_id(entry: Json) -> str | None:
+    """The id as text, or None where there is none that can be stored."""
+    value = entry.get("id")
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    if isinstance(value, str) and value and "\0" not in value and len(value) <= 1000:
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            return None
+        return value
+    return None
+
+
+def song_count(album: Json) -> int | None:
+    """How many songs the server says the album has."""
+    return whole_number(album.get("songCount"), low=0, high=1_000_000)
+
+
+def parse_song(server_id: UUID, song: Json, album: Json) -> ListedItem | None:
+    """One song as a listing item; None where it has no usable id. ``album`` fills in what the song does not say."""
+    item_id = parse_id(song)
+    if item_id is None:
+        return None
+    size = whole_number(song.get("size"), low=0, high=2**53)
+    suffix = clean_suffix(song.get("suffix"))
+    content = fingerprint(size, song.get("duration"), suffix, song.get("bitRate"), song.get("created"))
+    description: Json = {
+        "title": clean_text(song.get("title")) or _title_from_path(song) or f"Track {clean_text(item_id)}",
+        "artist": clean_text(song.get("displayArtist")) or clean_text(song.get("artist")),
+        "album": clean_text(song.get("album")) or clean_text(album.get("name")),
+        "album_artist": _album_artist(song, album),
+        "genre": _genres(song),
+        "year": year_of(song.get("year")) or year_of(album.get("year")),
+        "track_number": whole_number(song.get("track")),
+        "disc_number": whole_number(song.get("discNumber")),
+        "duration_s": seconds(song.get("duration")),
+        "size_bytes": size,
+        "suffix": suffix,
+    }
+    meta = fingerprint(description)
+    track = LibraryTrack(
+        track_id=track_id(server_id, item_id),
+        item_id=item_id,
+        content_version=content,
+        meta_version=meta,
+        **description,
+    )
+    return ListedItem(item_id, content, meta, track)
+
+
+def _album_artist(song: Json, album: Json) -> str | None:
+    for entry in (song, album):
+        for name in ("displayAlbumArtist", "albumArtist"):
+            if text := clean_text(entry.get(name)):
+                return text
+    return clean_text(album.get("displayArtist")) or clean_text(album.get("artist"))
+
+
+def _genres(song: Json) -> str | None:
+    """OpenSubsonic's list of genres, else the one genre."""
+    several = song.get("genres")
+    names = [entry.get("name") for entry in several if isinstance(entry, dict)] if isinstance(several, list) else []
+    return join_texts(names) or clean_text(song.get("genre"))
+
+
+def _title_from_path(song: Json) -> str | None:
+    """The file's name without its suffix; paths need not be real, but their ends mostly are."""
+    path = song.get("path")
+    if not isinstance(path, str):
+        return None
+    name = path.rsplit("/", 1)[-1]
+    suffix = suffix_of(name)
+    return clean_text(name[: -len(suffix) - 1] if suffix else name)
