@@ -80,9 +80,9 @@ class Supervisor:
         with sole_instance(self._data_dir):
             port = ports.claim(self._settings.host, self._settings.port)
             self._url = f"http://{_reachable(self._settings.host)}:{port}"
+            self._listen_to_signals()
             self._prepare(port)
             self._publish()
-            self._listen_to_signals()
             try:
                 await self._until_stopping(self._start_servers())
                 await self._keep_everything()

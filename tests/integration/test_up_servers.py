@@ -47,6 +47,13 @@ async def started(make: Make, tmp_path: Path) -> AsyncIterator[ServerProcess]:
         await one.stop()
 
 
+@pytest.fixture(params=["postgres", "valkey"])
+def standing(request: pytest.FixtureRequest) -> ServerProcess:
+    """A server of the session, to look at."""
+    one: ServerProcess = request.getfixturevalue(request.param)
+    return one
+
+
 def _kill_9(one: ServerProcess) -> None:
     assert one.pid is not None
     os.kill(one.pid, signal.SIGKILL)
@@ -181,25 +188,25 @@ async def test_valkey_takes_no_connection_without_the_right_password(valkey: Val
         await client.aclose()
 
 
-async def test_the_password_is_in_one_private_file_and_nowhere_else(started: ServerProcess) -> None:
-    family = [psutil.Process(started.pid), *psutil.Process(started.pid).children(recursive=True)]
+async def test_the_password_is_in_one_private_file_and_nowhere_else(standing: ServerProcess) -> None:
+    family = [psutil.Process(standing.pid), *psutil.Process(standing.pid).children(recursive=True)]
     for process in family:
-        assert started.password not in " ".join(process.cmdline())
-    assert len(started.password) >= 32
-    holders = [path for path in _files_of_ours(started.data_dir) if started.password.encode() in path.read_bytes()]
-    assert holders == [started.data_dir / "password"]
+        assert standing.password not in " ".join(process.cmdline())
+    assert len(standing.password) >= 32
+    holders = [path for path in _files_of_ours(standing.data_dir) if standing.password.encode() in path.read_bytes()]
+    assert holders == [standing.data_dir / "password"]
     assert stat.S_IMODE(holders[0].stat().st_mode) == 0o600
-    assert stat.S_IMODE(started.data_dir.stat().st_mode) == 0o700
+    assert stat.S_IMODE(standing.data_dir.stat().st_mode) == 0o700
 
 
 def _files_of_ours(folder: Path) -> list[Path]:
     return [path for path in folder.iterdir() if path.is_file()]
 
 
-async def test_servers_listen_on_this_machine_only(started: ServerProcess) -> None:
-    listening = {entry.laddr for entry in psutil.Process(started.pid).net_connections() if entry.status == "LISTEN"}
+async def test_servers_listen_on_this_machine_only(standing: ServerProcess) -> None:
+    listening = {entry.laddr for entry in psutil.Process(standing.pid).net_connections() if entry.status == "LISTEN"}
     assert {address.ip for address in listening} == {"127.0.0.1"}
-    assert {address.port for address in listening} == {started.port}
+    assert {address.port for address in listening} == {standing.port}
 
 
 async def test_a_restart_keeps_the_port_and_a_new_object_finds_it_again(started: ServerProcess, make: Make) -> None:
@@ -262,11 +269,11 @@ async def test_a_first_start_that_was_cut_off_is_begun_anew(tmp_path: Path) -> N
     await one.stop()
 
 
-async def test_two_servers_never_work_in_one_folder(started: ServerProcess, make: Make) -> None:
+async def test_two_servers_never_work_in_one_folder(standing: ServerProcess) -> None:
     with pytest.raises(TimeoutError):
-        await take_lock(started.data_dir / "lock", timeout_s=0.1)
-    second = make(started.data_dir)
-    with pytest.raises(StoreUnavailable, match=f"an earlier {started.name} still works in"):
+        await take_lock(standing.data_dir / "lock", timeout_s=0.1)
+    second = type(standing)(standing.data_dir)
+    with pytest.raises(StoreUnavailable, match=f"an earlier {standing.name} still works in"):
         await second.start(timeout_s=0.1)
 
 
@@ -277,14 +284,14 @@ async def test_a_server_that_cannot_start_says_what_its_log_says(tmp_path: Path)
     assert one.pid is None
 
 
-async def test_a_long_log_is_cut_and_its_end_kept(started: ServerProcess, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_long_log_is_cut_and_its_end_kept(standing: ServerProcess, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server, "LOG_LIMIT", 100)
-    end = started.log_path.read_bytes()[-50:]
+    end = standing.log_path.read_bytes()[-50:]
 
-    started.limit_log()
+    standing.limit_log()
 
-    assert started.log_path.stat().st_size == 0
-    assert started.log_path.with_suffix(".log.1").read_bytes().endswith(end)
+    assert standing.log_path.stat().st_size == 0
+    assert standing.log_path.with_suffix(".log.1").read_bytes().endswith(end)
 
 
 @pytest.fixture
