@@ -192,6 +192,25 @@ def decode_raw(fields: Mapping[bytes, bytes]) -> Raw:
     )
 
 
+def encode_raw(raw: Raw) -> dict[str, bytes | str]:
+    """The inverse of ``decode_raw``."""
+    fields: dict[str, bytes | str] = {
+        "id": str(raw.id),
+        "type": raw.type,
+        "version": str(raw.version),
+        "occurred_at": raw.occurred_at.isoformat(),
+        "subject": raw.subject,
+        "data": raw.data,
+    }
+    optional = {"correlation_id": raw.correlation_id, "causation_id": raw.causation_id, "traceparent": raw.traceparent}
+    fields |= {name: str(value) for name, value in optional.items() if value is not None}
+    if raw.attempts:
+        fields["attempts"] = str(raw.attempts)
+    if raw.blob is not None:
+        fields["blob"] = raw.blob
+    return fields
+
+
 def idempotency_id(key: str) -> UUID:
     """The command id that an ``Idempotency-Key`` header stands for."""
     return derived_id("idempotency-key", hashlib.sha256(key.encode()).hexdigest())

@@ -20,6 +20,10 @@ class Keys:
     def _key(self, name: str) -> str:
         return f"{{{self.tenant}}}:{name}"
 
+    def owns(self, key: str) -> bool:
+        """True for every name that this class can give."""
+        return key.startswith(self._key(""))
+
     @property
     def events(self) -> str:
         return self._key("events")
