@@ -8,14 +8,13 @@ import os
 import pwd
 import signal
 import subprocess
-import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Self
 
-TETHER = Path(__file__).with_name("tether.py")
+from services.up import tether
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +57,9 @@ def spawn(launch: Launch) -> subprocess.Popen[bytes]:
     Call it on the main thread: the kernel watches the thread that forked, not the whole process.
     """
     account = launch.account or Account(-1, -1)
-    tether = [sys.executable, "-I", "-S", str(TETHER), str(os.getpid()), str(int(launch.death_signal))]
     with _nameless_file(launch.stdin, launch.account) as stdin:
         return subprocess.Popen(  # noqa: S603
-            [*tether, str(account.uid), str(account.gid), *map(str, launch.argv)],
+            [*tether.command(launch.death_signal, account.uid, account.gid), *map(str, launch.argv)],
             env=dict(launch.env),
             cwd=launch.cwd,
             stdin=stdin,

@@ -2,6 +2,8 @@
 
     python -I -S tether.py PARENT SIGNAL UID GID PROGRAM [ARGUMENT...]
 
+``command()`` gives the first words of such a line.
+
 ``UID`` and ``GID`` of -1 keep the rights. The kernel forgets the parent-death signal when credentials change, so
 it is asked for after they did; a parent that died in between is noticed by its number.
 """
@@ -14,6 +16,11 @@ import signal
 import sys
 
 PR_SET_PDEATHSIG = 1
+
+
+def command(death_signal: int, uid: int = -1, gid: int = -1) -> list[str]:
+    """Put this in front of an absolute path and its arguments, and start that from the thread it is to live with."""
+    return [sys.executable, "-I", "-S", __file__, str(os.getpid()), str(int(death_signal)), str(uid), str(gid)]
 
 
 def main(arguments: list[str]) -> None:

@@ -54,7 +54,7 @@ class Instance:
         self._log = data_dir.with_name(f"{data_dir.name}-{self.port}.log")
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(
-                [*prefix, sys.executable, "-m", "tests.e2e.fake_system", "up", *arguments],
+                [*prefix, sys.executable, "-m", "tests.e2e.fake_system", *arguments],
                 cwd=ROOT,
                 env={**kept, "PYTHONDONTWRITEBYTECODE": "1", **given},
                 stdout=log,
