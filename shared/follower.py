@@ -16,6 +16,7 @@ from shared import positions, postgres
 from shared.errors import StoreUnavailable
 from shared.events import EVENTS
 from shared.messages import Envelope
+from shared.pausing import pause
 from shared.settings import Settings
 from shared.streams import LogEntry, Streams
 from shared.upcasts import UnknownMessage, read
@@ -98,7 +99,7 @@ class Follower:
                 await self._session(stop)
             except StoreUnavailable as error:
                 log.warning("follower_waits_for_store", follower=self.name, error=error.detail)
-                await _pause(stop, 0.5)
+                await pause(stop, 0.5)
             finally:
                 self.active = False
 
@@ -123,7 +124,7 @@ class Follower:
             if await connection.fetchval("SELECT pg_try_advisory_lock(hashtextextended($1, 0))", lock):
                 self.active = True
                 return True
-            await _pause(stop, 0.5)
+            await pause(stop, 0.5)
         return False
 
     async def _load(self, connection: Connection) -> int:
@@ -167,10 +168,3 @@ class Follower:
             positions.START,
         )
         await connection.execute("SELECT 1 FROM follower_positions WHERE name = $1 FOR UPDATE", self.name)
-
-
-async def _pause(stop: asyncio.Event, seconds: float) -> None:
-    try:
-        await asyncio.wait_for(stop.wait(), seconds)
-    except TimeoutError:
-        return

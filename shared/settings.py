@@ -75,7 +75,7 @@ class Settings(BaseSettings):
 def load() -> Settings:
     """Read the environment. Raises ``ConfigurationError`` that names each variable at fault, never its value."""
     try:
-        return Settings()  # type: ignore[call-arg]
+        return Settings()
     except ValidationError as error:
         lines = [f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in error.errors()]
         raise ConfigurationError("; ".join(lines)) from None

@@ -27,6 +27,7 @@ from shared.commands import COMMANDS, Command
 from shared.errors import Permanent, StoreUnavailable, Transient
 from shared.events import CommandFailed
 from shared.messages import Envelope, Failure, Outcome, decode_raw, wrap
+from shared.pausing import end, pause
 from shared.settings import Settings
 from shared.streams import Delivery, Streams, WorkQueue
 from shared.upcasts import UnknownMessage, read
@@ -82,9 +83,10 @@ class Worker(Generic[D]):
     async def run(self, stop: asyncio.Event, *, grace_s: float = 8.0) -> None:
         """Work until ``stop`` is set, then finish or hand back what is in hand."""
         await self._patiently(self._queue.ensure_groups)
+        over = asyncio.Event()
         loops = [
-            asyncio.create_task(self._renew_loop(), name="renew"),
-            asyncio.create_task(self._reclaim_loop(), name="reclaim"),
+            asyncio.create_task(self._renew_loop(over), name="renew"),
+            asyncio.create_task(self._reclaim_loop(stop), name="reclaim"),
         ]
         try:
             for delivery in await self._patiently(self._queue.recover):
@@ -92,10 +94,10 @@ class Worker(Generic[D]):
             while not stop.is_set():
                 await self._take(stop)
         finally:
-            for loop in loops:
-                loop.cancel()
-            await asyncio.gather(*loops, return_exceptions=True)
+            stop.set()
             await self._drain(grace_s)
+            over.set()
+            await asyncio.gather(*loops)
 
     async def _patiently(self, call: Callable[[], Awaitable[Any]]) -> Any:
         """Call until the store answers."""
@@ -235,19 +237,19 @@ class Worker(Generic[D]):
         ended = await self._queue.bury(delivery, failure, events, trace)
         return f"buried:{failure.reason}" if ended else "superseded"
 
-    async def _renew_loop(self) -> None:
-        while True:
-            await asyncio.sleep(self._settings.lease_s / 4)
+    async def _renew_loop(self, over: asyncio.Event) -> None:
+        while not over.is_set():
+            await pause(over, self._settings.lease_s / 4)
             deliveries = [delivery for delivery, _ in self._running.values()]
             try:
                 await self._queue.renew(deliveries)
             except StoreUnavailable as error:
                 log.warning("lease_not_renewed", service=self.service, commands=len(deliveries), error=error.detail)
 
-    async def _reclaim_loop(self) -> None:
-        while True:
-            await asyncio.sleep(self._settings.lease_s * random.uniform(0.2, 0.4))  # noqa: S311 - jitter
-            if self._free <= 0:
+    async def _reclaim_loop(self, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            await pause(stop, self._settings.lease_s * random.uniform(0.2, 0.4))  # noqa: S311 - jitter
+            if self._free <= 0 or stop.is_set():
                 continue
             try:
                 for delivery in await self._queue.reclaim(round(self._settings.lease_s * 1000), self._free):
@@ -262,9 +264,7 @@ class Worker(Generic[D]):
         if not tasks:
             return
         _, late = await asyncio.wait(tasks, timeout=grace_s)
-        for task in late:
-            task.cancel()
-        await asyncio.gather(*late, return_exceptions=True)
+        await end(late)
         for delivery, task in in_hand.values():
             if task in late:
                 await self._give_back(delivery)
@@ -282,5 +282,4 @@ async def _either(first: asyncio.Event, second: asyncio.Event) -> None:
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        for task in tasks:
-            task.cancel()
+        await end(tasks)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 
 import structlog
 from shared.archive import read_archive
@@ -12,6 +11,7 @@ from services.coordinator.reaction import Coordinator, create_tables
 from shared import postgres, process
 from shared.errors import StoreUnavailable
 from shared.follower import FOLLOWERS, Follower
+from shared.pausing import pause
 from shared.settings import Settings
 from shared.streams import Streams
 
@@ -36,9 +36,8 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
         async with process.health(settings, {"redis": streams.ping, "active": active}):
             await follower.run(stop)
     finally:
-        upkeep.cancel()
-        with suppress(asyncio.CancelledError):
-            await upkeep
+        stop.set()
+        await upkeep
         pool.terminate()
         await streams.close()
 
@@ -48,7 +47,7 @@ async def _upkeep(streams: Streams, settings: Settings, follower: Follower, stop
     clock = asyncio.get_running_loop().time
     trim_at = consumers_at = clock() + _TRIM_EVERY_S
     while not stop.is_set():
-        await asyncio.sleep(_PROMOTE_EVERY_S)
+        await pause(stop, _PROMOTE_EVERY_S)
         if not follower.active:
             continue
         try:

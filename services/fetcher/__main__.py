@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 
 import structlog
 from shared.audio_store import open_store
@@ -12,6 +11,7 @@ from services.fetcher.handlers import HANDLERS
 from services.fetcher.library import Library, create_tables
 from shared import postgres, process
 from shared.errors import StoreUnavailable
+from shared.pausing import pause
 from shared.settings import Settings
 from shared.worker import Worker
 
@@ -25,7 +25,7 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
     await process.patiently(lambda: create_tables(settings), stop)
     pool = await postgres.open_pool(settings)
     library = Library(settings, pool, open_store(settings))
-    sweeper = asyncio.create_task(_sweep(library), name="sweep")
+    sweeper = asyncio.create_task(_sweep(library, stop), name="sweep")
     worker = Worker(
         "fetcher",
         HANDLERS,
@@ -39,21 +39,20 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
         async with process.health(settings, {"redis": streams.ping}):
             await worker.run(stop)
     finally:
-        sweeper.cancel()
-        with suppress(asyncio.CancelledError):
-            await sweeper
+        stop.set()
+        await sweeper
         await library.close()
         pool.terminate()
         await streams.close()
 
 
-async def _sweep(library: Library) -> None:
-    while True:
+async def _sweep(library: Library, stop: asyncio.Event) -> None:
+    while not stop.is_set():
         try:
             await library.sweep()
         except StoreUnavailable as error:
             log.warning("sweep_postponed", error=error.detail)
-        await asyncio.sleep(_SWEEP_EVERY_S)
+        await pause(stop, _SWEEP_EVERY_S)
 
 
 if __name__ == "__main__":

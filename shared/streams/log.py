@@ -82,6 +82,11 @@ class EventLog:
             raise Conflict(f"{answer[1].decode()} has changed in the meantime; look again and repeat")
         return Appended(positions.pack(answer[1]), repeated=answer[0] == b"again")
 
+    @translated
+    async def version(self, subject: str) -> int:
+        """How many decisions were taken about ``subject``: what ``Unit.expect`` compares."""
+        return int(await self._client.hget(self._keys.versions, subject) or 0)
+
     async def read(self, after: int, most: int, *, block: bool = True) -> list[LogEntry]:
         """Entries behind ``after`` in order, at most ``most``; waits up to two seconds when there are none."""
         return await self._read(after, most, BLOCK_MS if block else None)

@@ -69,7 +69,8 @@ class WorkQueue:
                 block = None if found else _IDLE_BLOCK_MS
                 found += await self._read(self.streams[1], most - len(found), block_ms=block)
         except ResponseError as error:
-            if not str(error).startswith("NOGROUP"):
+            # UNBLOCKED: the stream was deleted while we waited on it.
+            if not str(error).startswith(("NOGROUP", "UNBLOCKED")):
                 raise
             log.warning("group_lost", service=self.service, action="created again at 0")
             await self.ensure_groups()
