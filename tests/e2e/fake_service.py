@@ -10,7 +10,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-
 MEMORY = "fake-gateway.json"
 Told = dict[str, list[dict[str, str]]]
 

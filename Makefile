@@ -1,0 +1,66 @@
+# make run [MUSIC=folder]   start Starling on this machine (STARLING_DATA_DIR, STARLING_PORT as you like)
+# make test                 everything that has to hold before a commit
+# make check                lint and types alone
+# make bench                how fast it is
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := run
+.PHONY: run test check bench system-packages
+
+VENV := .venv
+PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11; do \
+	"$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$name"; break; }; done)
+
+# As it was given: quotes, spaces and dollar signs are for the shell to keep, not for make to read.
+export MUSIC_FOLDER := $(value MUSIC)
+
+run: $(VENV)/run.stamp
+	@exec $(VENV)/bin/starling up $${MUSIC_FOLDER:+--music "$$MUSIC_FOLDER"}
+
+test: system-packages check
+	$(VENV)/bin/pytest
+
+check: $(VENV)/dev.stamp
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+
+bench: $(VENV)/dev.stamp
+	$(VENV)/bin/python -m tests.benchmarks
+
+# What was installed for one pyproject.toml is not looked at again until that file changes.
+$(VENV)/run.stamp: pyproject.toml | $(VENV)/bin/pip
+	@echo "Installing Starling into $(VENV); this is done once and takes about a minute."
+	@$(VENV)/bin/pip install --quiet --disable-pip-version-check --editable '.[embedded]'
+	@touch $@
+
+$(VENV)/dev.stamp: pyproject.toml | $(VENV)/bin/pip
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --editable '.[embedded,dev]'
+	@touch $(VENV)/run.stamp $@
+
+$(VENV)/bin/pip:
+	@test -n "$(PYTHON)" || { echo "Starling needs Python 3.11 or newer; install python3 and try again." >&2; exit 1; }
+	@"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || { \
+		test "$$(id -u)" = 0 && command -v apt-get >/dev/null || { \
+			echo "Python's venv module is missing; install it: sudo apt-get install python3-venv" >&2; exit 1; }; \
+		echo "Installing python3-venv."; \
+		export DEBIAN_FRONTEND=noninteractive; \
+		apt-get update -qq && apt-get install -qq --no-install-recommends python3-venv >/dev/null; }
+	@rm -rf $(VENV)
+	@"$(PYTHON)" -m venv $(VENV)
+
+# Programs that only tests use. As root they are installed, with no service started; others are told what to install.
+system-packages:
+	@missing=; \
+	command -v chromium >/dev/null || missing="$$missing chromium"; \
+	command -v redis-server >/dev/null || missing="$$missing redis-server"; \
+	/sbin/ldconfig -p | grep -q 'libchromaprint\.so\.1' || missing="$$missing libchromaprint1"; \
+	test -z "$$missing" && exit 0; \
+	if test "$$(id -u)" != 0; then \
+		echo "The tests need more system packages; install them: sudo apt-get install$$missing" >&2; exit 1; fi; \
+	echo "Installing$$missing."; \
+	export DEBIAN_FRONTEND=noninteractive; \
+	if test ! -e /usr/sbin/policy-rc.d; then \
+		trap 'rm -f /usr/sbin/policy-rc.d' EXIT; \
+		printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d; chmod 755 /usr/sbin/policy-rc.d; fi; \
+	apt-get update -qq && apt-get install -qq --no-install-recommends $$missing >/dev/null
