@@ -32,6 +32,7 @@ from shared.mediaservers.folder_walk import FolderWalk, raise_if_disk_is_gone, u
 from shared.mediaservers.paths import AUDIO_TYPES, from_item_id, suffix_of, to_item_id
 from shared.mediaservers.ranges import no_such_range, parse_range
 from shared.mediaservers.tags import Tags, read_tags
+from shared.mediaservers.tasting import look_around, taste_some
 from shared.messages import track_id
 
 THREADS = 4
@@ -56,6 +57,7 @@ class FolderServer:
         self._server_id = config.server_id
         self._walk = FolderWalk(path)
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="folder")
+        self._closed = False
 
     async def list_page(self, cursor: str | None) -> ListingPage:
         """The next 100 files, in the order of their paths."""
@@ -100,24 +102,30 @@ class FolderServer:
 
     async def close(self) -> None:
         """Forget the listings and let the threads end."""
+        self._closed = True
         self._walk.forget()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def _test(self) -> ServerTest:
-        page = await self.list_page(None)
-        while not page.items and page.next_cursor:
-            page = await self.list_page(page.next_cursor)
+        page = await look_around(self.list_page)
         if not page.items:
             why = f" ({page.problems[0]})" if page.problems else ""
             return ServerTest(False, f"no audio files were found in {clean_text(self._path)}{why}")
-        async with await self.open_audio(page.items[0].item_id) as stream:
-            async for _ in stream.chunks:
-                break
+        await taste_some(page.items, self._taste)
         more = " or more" if page.next_cursor else ""
         count = len(page.items)
         return ServerTest(True, f"found {count}{more} audio file{'' if count == 1 and not more else 's'}", count)
 
+    async def _taste(self, item: ListedItem) -> None:
+        """Read the first bytes of a file."""
+        async with await self.open_audio(item.item_id) as stream:
+            async for _ in stream.chunks:
+                return
+        raise BadAudio("empty_file", f"{clean_text(item.item_id)} is empty")
+
     async def _in_thread(self, call: Callable[..., R], *arguments: object, timeout_s: float = FILE_TIMEOUT_S) -> R:
+        if self._closed:
+            raise ServerUnavailable("the folder was closed, because its settings changed")
         work = asyncio.get_running_loop().run_in_executor(self._threads, call, *arguments)
         try:
             return await asyncio.wait_for(work, timeout_s)

@@ -12,11 +12,12 @@ from __future__ import annotations
 import asyncio
 import math
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
+from typing import Self
 
 import aiohttp
 from yarl import URL
@@ -40,7 +41,7 @@ _MEANINGS: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
     (_NO_TRUST, "offers no secure connection that can be trusted"),
     ((TimeoutError,), "did not answer in time"),
     ((aiohttp.ServerDisconnectedError,), "closed the connection without an answer"),
-    ((aiohttp.ClientPayloadError, OSError), "broke off in the middle of an answer"),
+    ((aiohttp.ClientPayloadError, aiohttp.ClientConnectionError, OSError), "broke off in the middle of an answer"),
 )
 """First match wins: aiohttp's time-outs and connection errors are OSErrors too."""
 
@@ -89,53 +90,39 @@ class HttpServer:
         self._base = base
         self._calls = asyncio.Semaphore(MAX_CALLS)
         self._session: aiohttp.ClientSession | None = None
+        self._closed = False
 
     async def fetch(self, path: str, query: Mapping[str, str]) -> Answer:
         """A whole answer. Raises ``ServerUnavailable``, ``RateLimited``, ``ServerRefused``, ``ServerMisbehaved``."""
         async with self._calls:
             response = await self._get(path, query, {}, self._timeout(self._patience.answer_s))
-            try:
-                return Answer(response.status, response.content_type, await self.read(response, MAX_ANSWER))
-            finally:
-                response.close()
+            return Answer(response.status, response.content_type, await self.read(response, MAX_ANSWER))
 
     async def open(self, path: str, query: Mapping[str, str], headers: Mapping[str, str]) -> aiohttp.ClientResponse:
         """An answer whose body the caller reads with ``chunks`` and closes. Raises like ``fetch``."""
         return await self._get(path, query, {"Accept-Encoding": "identity", **headers}, self._timeout(None))
 
-    async def chunks(self, response: aiohttp.ClientResponse, announced: int | None) -> AsyncIterator[bytes]:
-        """The body; ends in ``ServerUnavailable`` when it is cut off or shorter than announced."""
-        received, failure = 0, None
-        try:
-            while True:
-                try:
-                    chunk = await response.content.read(CHUNK)
-                except _FOREIGN as error:
-                    failure = self._translate(error)
-                if failure is not None:
-                    raise failure
-                if not chunk:
-                    break
-                received += len(chunk)
-                yield chunk
-        finally:
-            response.close()
-        if announced is not None and received < announced:
-            raise ServerUnavailable(f"{self.name} sent {received} of {announced} bytes and broke off")
+    def chunks(self, response: aiohttp.ClientResponse, announced: int | None) -> Body:
+        """The body, of which the server has announced so many bytes."""
+        return Body(self, response, announced)
 
     async def read(self, response: aiohttp.ClientResponse, limit: int) -> bytes:
         """The body, at most ``limit`` bytes. Raises ``ServerMisbehaved`` on a longer one."""
         body = bytearray()
-        async for chunk in self.chunks(response, None):
-            body += chunk
-            if len(body) > limit:
-                raise ServerMisbehaved("wrong_type", f"{self.name} answered with more than {limit} bytes")
+        try:
+            async for chunk in self.chunks(response, None):
+                body += chunk
+                if len(body) > limit:
+                    raise ServerMisbehaved("wrong_type", f"{self.name} answered with more than {limit} bytes")
+        finally:
+            response.close()
         return bytes(body)
 
     async def close(self) -> None:
+        """Close the connections; requests from now on are told that the server is unavailable."""
+        self._closed = True
         if self._session is not None:
             await self._session.close()
-            self._session = None
 
     def _timeout(self, total_s: float | None) -> aiohttp.ClientTimeout:
         return aiohttp.ClientTimeout(
@@ -144,6 +131,8 @@ class HttpServer:
 
     def _open_session(self) -> aiohttp.ClientSession:
         """Made when first needed, since it belongs to the running event loop."""
+        if self._closed:
+            raise ServerUnavailable(f"the connection to {self.name} was closed, because its settings changed")
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=MAX_CONNECTIONS),
@@ -167,10 +156,11 @@ class HttpServer:
     async def _get_once(
         self, url: URL, headers: Mapping[str, str], limits: aiohttp.ClientTimeout
     ) -> aiohttp.ClientResponse:
+        session = self._open_session()
         try:
-            return await self._open_session().get(url, headers=headers, timeout=limits, allow_redirects=False)
+            return await session.get(url, headers=headers, timeout=limits, allow_redirects=False)
         except _FOREIGN as error:
-            failure = self._translate(error)
+            failure = self.translate(error)
         raise failure
 
     def _redirected(self, url: URL, location: str) -> URL:
@@ -197,7 +187,7 @@ class HttpServer:
             raise RateLimited(f"{self.name} asks for fewer requests (HTTP 429)", retry_after_s=wait)
         raise ServerUnavailable(f"{self.name} answered HTTP {status}{phrase(status)}", retry_after_s=wait)
 
-    def _translate(self, error: Exception) -> StarlingError:
+    def translate(self, error: Exception) -> StarlingError:
         """What a foreign exception means, in words without a URL."""
         if isinstance(error, aiohttp.ClientConnectorError) and not isinstance(error, _SPOKEN_FOR):
             return ServerUnavailable(f"{self.name} cannot be reached ({error.os_error.strerror or 'no connection'})")
@@ -205,6 +195,45 @@ class HttpServer:
             if isinstance(error, kinds):
                 return ServerUnavailable(f"{self.name} {words}")
         return ServerMisbehaved("not_subsonic", f"{self.name} does not speak HTTP ({type(error).__name__})")
+
+
+class Body:
+    """The chunks of an answer. A body that is cut off, or shorter than announced, ends in ``ServerUnavailable``.
+
+    No generator, since the connection must be given back even if nobody begins to read.
+    """
+
+    def __init__(self, server: HttpServer, response: aiohttp.ClientResponse, announced: int | None) -> None:
+        self._server = server
+        self._response = response
+        self._announced = announced
+        self._received = 0
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        chunk = await self._next()
+        if chunk:
+            self._received += len(chunk)
+            return chunk
+        await self.aclose()
+        if self._announced is not None and self._received < self._announced:
+            part = f"{self._received} of {self._announced} bytes"
+            raise ServerUnavailable(f"{self._server.name} sent {part} and broke off")
+        raise StopAsyncIteration
+
+    async def aclose(self) -> None:
+        """Give the connection back; may be called twice, and before the end."""
+        self._response.close()
+
+    async def _next(self) -> bytes:
+        try:
+            return await self._response.content.read(CHUNK)
+        except _FOREIGN as error:
+            failure = self._server.translate(error)
+        await self.aclose()
+        raise failure
 
 
 def phrase(status: int) -> str:

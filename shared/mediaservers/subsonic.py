@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import AsyncIterator
 from http import HTTPStatus
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from shared.mediaservers.http import MAX_ERROR_ANSWER, Answer, HttpServer, Patie
 from shared.mediaservers.ranges import no_such_range
 from shared.mediaservers.subsonic_answers import Json, child, parse_no_audio, parse_response, parse_song
 from shared.mediaservers.subsonic_walk import SubsonicWalk
+from shared.mediaservers.tasting import look_around, taste_some
 
 API_VERSION = "1.16.1"
 _TEXT_TYPES = ("application/json", "application/xml", "text/")
@@ -78,22 +78,19 @@ class SubsonicServer:
         await self._http.close()
 
     async def _test(self, version: str | None) -> ServerTest:
-        page = await self.list_page(None)
-        while not page.items and page.next_cursor:
-            page = await self.list_page(page.next_cursor)
+        page = await look_around(self.list_page)
         if not page.items:
             return ServerTest(False, "the login works, but the server lists no songs", server_version=version)
-        async with await self.open_audio(page.items[0].item_id) as stream:
-            size = 0
-            async for chunk in stream.chunks:
-                size += len(chunk)
-                break
-        count = len(page.items)
-        if not size:
-            title = page.items[0].track.title if page.items[0].track else page.items[0].item_id
-            return ServerTest(False, f"the server sent an empty file for {title}", count, version)
+        await taste_some(page.items, self._taste)
         more = " or more" if page.next_cursor else ""
-        return ServerTest(True, f"found {count}{more} songs", count, version)
+        return ServerTest(True, f"found {len(page.items)}{more} songs", len(page.items), version)
+
+    async def _taste(self, item: ListedItem) -> None:
+        """Read the first bytes of a song."""
+        async with await self.open_audio(item.item_id) as stream:
+            async for _ in stream.chunks:
+                return
+        raise ServerRefused("refused", f"{self._http.name} sent an empty file for {clean_text(item.item_id)}")
 
     async def _ask_for(self, item: ListedItem) -> LibraryTrack:
         song = child(await self._call("getSong", id=item.item_id), "song")
@@ -125,18 +122,14 @@ class SubsonicServer:
 
     def _stream(self, response: aiohttp.ClientResponse) -> AudioStream:
         announced = None if "Content-Encoding" in response.headers else response.content_length
-        chunks: AsyncIterator[bytes] = self._http.chunks(response, announced)
-
-        async def close() -> None:
-            response.close()
-
+        body = self._http.chunks(response, announced)
         return AudioStream(
-            chunks=chunks,
+            chunks=body,
             size_bytes=announced,
             content_type=response.content_type,
             status=response.status,
             content_range=response.headers.get("Content-Range"),
-            on_close=close,
+            on_close=body.aclose,
         )
 
     def _login(self) -> dict[str, str]:
