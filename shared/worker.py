@@ -16,7 +16,7 @@ import asyncio
 import random
 import time
 import traceback
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
@@ -89,8 +89,7 @@ class Worker(Generic[D]):
             asyncio.create_task(self._reclaim_loop(stop), name="reclaim"),
         ]
         try:
-            for delivery in await self._patiently(self._queue.recover):
-                self._start(delivery)
+            await self._start(await self._patiently(self._queue.recover))
             while not stop.is_set():
                 await self._take(stop)
         finally:
@@ -119,17 +118,23 @@ class Worker(Generic[D]):
             await _either(stop, self._slot_freed)
             return
         try:
-            for delivery in await self._queue.read(self._free):
-                self._start(delivery)
+            await self._start(await self._queue.read(self._free))
         except StoreUnavailable as error:
             log.warning("worker_waits_for_store", service=self.service, error=error.detail)
             await asyncio.sleep(0.3)
 
-    def _start(self, delivery: Delivery) -> None:
+    async def _start(self, deliveries: Sequence[Delivery]) -> None:
+        """Start a task for each; the states of their runs are asked for once."""
+        runs = {delivery.run_id for delivery in deliveries} - {None}
+        states = await self._patiently(lambda: self._streams.run_states([run for run in runs if run]))
+        for delivery in deliveries:
+            self._start_one(delivery, states.get(delivery.run_id))
+
+    def _start_one(self, delivery: Delivery, state: str | None) -> None:
         key = (delivery.stream, delivery.entry_id)
         if key in self._running:
             return
-        task = asyncio.create_task(self._work(delivery), name=f"{self.service}:{delivery.entry_id.decode()}")
+        task = asyncio.create_task(self._work(delivery, state), name=f"{self.service}:{delivery.entry_id.decode()}")
         self._running[key] = (delivery, task)
         task.add_done_callback(lambda _: self._done(key))
 
@@ -137,14 +142,14 @@ class Worker(Generic[D]):
         self._running.pop(key, None)
         self._slot_freed.set()
 
-    async def _work(self, delivery: Delivery) -> None:
+    async def _work(self, delivery: Delivery, state: str | None) -> None:
         """One command from delivery to commit; never raises except when cancelled."""
         started = time.perf_counter()
         command = await self._parse(delivery)
         if command is None:
             return
         try:
-            result = await self._end(delivery, command)
+            result = await self._end(delivery, command, state)
         except StoreUnavailable as error:
             # Not the command's fault: it stays pending and is delivered again.
             result = f"interrupted: {error.detail}"
@@ -175,22 +180,17 @@ class Worker(Generic[D]):
             await self._patiently(lambda: self._queue.bury(delivery, failure, ()))
             return None
 
-    async def _end(self, delivery: Delivery, command: Envelope[Command]) -> str:
+    async def _end(self, delivery: Delivery, command: Envelope[Command], state: str | None) -> str:
         """Bring the command to an end by the error policy; returns the word for the log line."""
         if delivery.deliveries > self._settings.max_deliveries:
             failure = Failure("gave_up", f"{delivery.deliveries - 1} deliveries were not finished")
             return await self._bury(delivery, command, failure)
-        state = await self._state_of(command)
         if state == "cancelled":
             outcome = Outcome(events=tuple(wrap(event) for event in command.message.cancelled()))
             return await self._commit(delivery, command, outcome, "cancelled")
         if state == "paused":
             return "parked" if await self._queue.park(delivery, command) else "superseded"
         return await self._handle(delivery, command)
-
-    async def _state_of(self, command: Envelope[Command]) -> str | None:
-        run_id = command.correlation_id
-        return None if run_id is None else (await self._streams.run_states([run_id])).get(run_id)
 
     async def _handle(self, delivery: Delivery, command: Envelope[Command]) -> str:
         context = Context(self._deps, command, self._streams)
@@ -252,8 +252,7 @@ class Worker(Generic[D]):
             if self._free <= 0 or stop.is_set():
                 continue
             try:
-                for delivery in await self._queue.reclaim(round(self._settings.lease_s * 1000), self._free):
-                    self._start(delivery)
+                await self._start(await self._queue.reclaim(round(self._settings.lease_s * 1000), self._free))
             except StoreUnavailable as error:
                 log.warning("reclaim_failed", service=self.service, error=error.detail)
 

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, ParamSpec, TypeVar
 
 import structlog
-from redis.asyncio import Redis
+from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import BusyLoadingError, ReadOnlyError, ResponseError
@@ -30,7 +30,7 @@ def open_client(settings: Settings) -> Redis:
 
     redis-py's own retries are off: our scripts are safe to repeat, a bare XADD would not be.
     """
-    return _client(settings, socket_timeout=10.0, max_connections=64)
+    return _client(settings, socket_timeout=10.0, max_connections=16)
 
 
 def open_blocking_client(settings: Settings) -> Redis:
@@ -45,17 +45,19 @@ def _client(settings: Settings, *, socket_timeout: float | None, max_connections
             "REDIS_URL is not set; it names the Redis-protocol server, e.g. redis://localhost:6379"
         )
     try:
-        return Redis.from_url(
+        # A caller that finds all connections in use waits for one instead of failing.
+        pool = BlockingConnectionPool.from_url(
             url,
+            timeout=20,
             socket_timeout=socket_timeout,
             socket_connect_timeout=5.0,
             socket_keepalive=True,
             retry=Retry(NoBackoff(), 0),
             max_connections=max_connections,
-            health_check_interval=0,
         )
     except ValueError:
         raise ConfigurationError("REDIS_URL cannot be read; it looks like redis://:password@host:6379/0") from None
+    return Redis.from_pool(pool)
 
 
 def translated(call: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R]]:

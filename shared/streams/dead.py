@@ -39,10 +39,7 @@ class DeadLetter:
 
     @property
     def run_id(self) -> UUID | None:
-        try:
-            return UUID(self.fields[b"correlation_id"].decode())
-        except (KeyError, ValueError):
-            return None
+        return run_id_of(self.fields)
 
     @property
     def data(self) -> dict[str, Any]:
@@ -52,6 +49,14 @@ class DeadLetter:
         except ValueError:
             return {}
         return found if isinstance(found, dict) else {}
+
+
+def run_id_of(fields: Mapping[bytes, bytes]) -> UUID | None:
+    """The run that a command on a stream belongs to; None where that cannot be read."""
+    try:
+        return UUID(fields[b"correlation_id"].decode())
+    except (KeyError, ValueError):
+        return None
 
 
 def to_fields(

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 import structlog
 from redis.asyncio import Redis
@@ -34,6 +35,11 @@ class Delivery:
     entry_id: bytes
     fields: dict[bytes, bytes]
     deliveries: int
+
+    @property
+    def run_id(self) -> UUID | None:
+        """The run that the command belongs to; None where that cannot be read."""
+        return dead.run_id_of(self.fields)
 
 
 class WorkQueue:
