@@ -1,0 +1,91 @@
+"""Checks of what runs: services, gateway, the index of vectors, and the read models against a rebuild."""
+
+from __future__ import annotations
+
+import os
+
+import asyncpg
+
+from services.cli.client import ApiError, Unreachable
+from services.cli.doctor.finding import Finding, Patient, note, ok, problem
+from services.cli.progress import Pace, shown
+from services.cli.wording import count
+from services.up.datadir import load_state
+from shared.embedding import SPACE
+from shared.errors import ConfigurationError, StarlingError
+
+
+async def services(patient: Patient) -> Finding:
+    """Every process of ``starling up`` is alive. Services that somebody else keeps are not seen from here."""
+    try:
+        state = load_state(patient.settings.data_dir)
+    except ConfigurationError:
+        return note("'starling up' does not run on this data directory, so services were not looked for")
+    processes = {**state.servers, **state.services}
+    gone = [name for name, pid in processes.items() if not _alive(pid)]
+    if gone:
+        return problem(
+            f"{', '.join(gone)} ended a moment ago", "look at the output of 'starling up'; it starts them again"
+        )
+    return ok(f"{', '.join(sorted(processes))} run")
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+async def gateway(patient: Patient) -> Finding:
+    """It answers, and says that all it needs is there."""
+    try:
+        async with patient.session.api() as api:
+            parts = await api.ready()
+    except (Unreachable, ApiError, ConfigurationError) as error:
+        return problem(str(error))
+    missing = [name for name, is_ready in parts.items() if not is_ready]
+    if missing:
+        return problem(f"{api.url} answers, but waits for {', '.join(missing)}", "see the checks named so")
+    return ok(f"{api.url} answers and is ready")
+
+
+async def index(patient: Patient) -> Finding:
+    """The gateway can compare as many tracks as there are vectors."""
+    try:
+        async with patient.session.api() as api:
+            state = (await api.status())["index"]
+    except StarlingError as error:
+        return note(f"not looked at: {error}")
+    if patient.connection is None:
+        return note("not looked at, since postgres cannot be reached")
+    try:
+        kept: int = await patient.connection.fetchval(
+            "SELECT count(*) FROM track_vectors WHERE space = $1 AND NOT removed", SPACE
+        )
+    except asyncpg.PostgresError:
+        return note("there are no vectors yet")
+    if not state["ready"]:
+        return problem(f"it is still loading {count(kept, 'vector')}", "wait a moment and look again")
+    # A run adds vectors while we count.
+    if abs(kept - state["vectors"]) > max(100, kept // 100):
+        return problem(
+            f"it holds {count(state['vectors'], 'vector')}, the read models {kept:,}",
+            "look again; if the difference stays, restart the gateway, which loads them anew",
+        )
+    return ok(f"{count(state['vectors'], 'vector')} to compare")
+
+
+async def rebuild(patient: Patient) -> Finding:
+    """The read models are row for row what the archive says."""
+    from services.projector.compare import compare
+
+    with shown("Rebuilding aside", stderr=True) as display:
+        pace = Pace("events")
+        differences = await compare(patient.settings, lambda done, total: pace.show(display, done, total))
+    if differences:
+        return problem("; ".join(differences), "'starling replay' builds the read models anew; please report it")
+    return ok("a rebuild gives the same rows")

@@ -1,0 +1,83 @@
+"""Which Starling a command speaks to: its address, its token, and where its servers are."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from shared.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from services.cli.client import Api
+    from services.up.datadir import RunState
+    from shared.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """The options that every command knows; None is what was not given."""
+
+    data_dir: Path | None = None
+    url: str | None = None
+    token: str | None = None
+    debug: bool = False
+
+    def own_settings(self) -> Settings:
+        """Settings of the environment and the options alone. Raises ``ConfigurationError``."""
+        return self._load({})
+
+    def settings(self) -> Settings:
+        """Settings that lead to Redis and PostgreSQL: the ones configured, else those of the running instance.
+
+        Raises ``ConfigurationError`` if none is configured and none runs.
+        """
+        from shared import logs
+
+        # Lines for the log of a service would stand between the lines of an answer.
+        logs.configure("cli", level="debug" if self.debug else "warning")
+        own = self.own_settings()
+        if own.redis_url.get_secret_value() and own.postgres_host:
+            return own
+        from services.up.datadir import load_environment
+
+        running = load_environment(own.data_dir)
+        return self._load({name: value for name, value in running.items() if value and not os.environ.get(name)})
+
+    def api(self) -> Api:
+        """The gateway: as given, else the instance that runs on the data directory, else the one on the usual port."""
+        from services.cli.client import Api
+
+        if self.url:
+            return Api(self.url, self.token)
+        own = self.own_settings()
+        running = self._running(own)
+        if running is None:
+            return Api(f"http://127.0.0.1:{own.port or 8000}", self.token)
+        # The token of that instance is for that instance alone, so it never goes with an address that was given.
+        return Api(running.url, self.token or running.environment.get("STARLING_TOKEN"))
+
+    def _running(self, own: Settings) -> RunState | None:
+        from services.up.datadir import LOCK, load_state
+
+        try:
+            return load_state(own.data_dir)
+        except ConfigurationError:
+            # A data directory that was named and has been used says which instance is meant: not the one on port 8000.
+            if self.data_dir is not None and (self.data_dir / LOCK).exists():
+                raise
+            return None
+
+    def _load(self, more: Mapping[str, Any]) -> Settings:
+        from pydantic import ValidationError
+
+        from shared.settings import Settings
+
+        given: dict[str, Any] = {"STARLING_DATA_DIR": self.data_dir, "STARLING_TOKEN": self.token}
+        try:
+            return Settings(**{**more, **{name: value for name, value in given.items() if value}})
+        except ValidationError as error:
+            lines = [f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in error.errors()]
+            raise ConfigurationError("; ".join(lines)) from None
