@@ -39,6 +39,7 @@ _SETTINGS: Mapping[str, str] = {
     "jit": "off",
     "timezone": "UTC",
     "log_min_messages": "warning",
+    "log_checkpoints": "off",
     "log_line_prefix": "%m [%p] %u ",
 }
 _ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C"}

