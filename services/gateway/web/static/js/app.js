@@ -1,0 +1,78 @@
+import { html, useEffect, useErrorBoundary, useLayoutEffect, useRef } from "./app/view.js";
+import { signedOut } from "./app/api.js";
+import { place } from "./app/router.js";
+import { boot, bootProblem, servers } from "./app/store.js";
+import { ConnectionNotice } from "./components/connection-notice.js";
+import { Dialogs } from "./components/dialogs.js";
+import { Nav } from "./components/nav.js";
+import { PlayerBar } from "./components/player-bar.js";
+import { EmptyState, ErrorCard, Ghosts } from "./components/states.js";
+import { Toasts } from "./components/toasts.js";
+import { LibraryPage } from "./pages/library.js";
+import { RunPage } from "./pages/run.js";
+import { RunsPage } from "./pages/runs.js";
+import { SettingsPage } from "./pages/settings.js";
+import { SignInPage } from "./pages/sign-in.js";
+import { TrackPage } from "./pages/track.js";
+import { WelcomePage } from "./pages/welcome.js";
+
+const NotFoundPage = () =>
+  html`<div class="page"><${EmptyState} icon="search" title="There is no such page" action=${html`<a class="button" href="/">To the library</a>`}>The address leads nowhere. It may be from another version, or misspelled.<//></div>`;
+
+/** Address -> title and page. */
+const ROUTES = [
+  [/^\/$/, "Library", () => html`<${LibraryPage} />`],
+  [/^\/tracks\/([^/]+)\/?$/, "Song", (id) => html`<${TrackPage} key=${id} id=${id} />`],
+  [/^\/runs\/?$/, "Runs", () => html`<${RunsPage} />`],
+  [/^\/runs\/([^/]+)\/?$/, "Run", (id) => html`<${RunPage} key=${id} id=${id} />`],
+  [/^\/settings\/?$/, "Settings", () => html`<${SettingsPage} />`],
+  [/./, "Not found", () => html`<${NotFoundPage} />`],
+];
+
+function routeFor(path) {
+  const [pattern, title, page] = ROUTES.find(([one]) => one.test(path));
+  return { title, page: () => page(...pattern.exec(path).slice(1)) };
+}
+
+/** A page change is told to readers of the page by moving the focus to its heading. */
+function useNewPage(path, title) {
+  const first = useRef(true);
+  useLayoutEffect(() => {
+    document.title = `${title} · Starling`;
+    if (!first.current && !document.activeElement?.matches("[data-search]")) document.querySelector("h1")?.focus({ preventScroll: true });
+    first.current = false;
+  }, [path]);
+}
+
+function Page({ route, path }) {
+  const [error, reset] = useErrorBoundary();
+  const broken = useRef(null);
+  useEffect(() => {
+    if (error && broken.current !== path) reset();
+  }, [path]);
+  if (error) {
+    broken.current = path;
+    console.error(error);
+    return html`<div class="page"><${ErrorCard} problem=${{ title: "This page broke", detail: `${error.message}. Reload the page; if it stays, please report it.` }} onRetry=${() => window.location.reload()} /></div>`;
+  }
+  if (bootProblem.value && servers.value === null) return html`<div class="page"><${ErrorCard} problem=${bootProblem.value} onRetry=${boot} /></div>`;
+  if (servers.value === null) return html`<div class="page"><${Ghosts} /></div>`;
+  return route.page();
+}
+
+export function App() {
+  const { path } = place.value;
+  const route = routeFor(path);
+  const welcome = path === "/" && servers.value?.length === 0;
+  useNewPage(path, welcome ? "Welcome" : route.title);
+  if (signedOut.value) return html`<${SignInPage} />`;
+  const overlay = html`<${Toasts} /><${Dialogs} />`;
+  if (welcome) return html`<main><${WelcomePage} /></main>${overlay}`;
+  return html`<div class="frame">
+    <a class="skip" href="#content">Skip to the content</a>
+    <${Nav} />
+    <main id="content" tabindex="-1"><${ConnectionNotice} /><${Page} route=${route} path=${path} /></main>
+    <${PlayerBar} />
+    ${overlay}
+  </div>`;
+}

@@ -1,0 +1,90 @@
+// The HTTP side of Starling. Every answer that is not a success becomes a Problem.
+
+import { signal } from "./view.js";
+
+const BASE = "/api/v1";
+const NOT_THERE_YET_TRIES = 4;
+
+/** True once the API asked who we are; the page then shows the sign-in. */
+export const signedOut = signal(false);
+
+/** What went wrong, in the API's own words (RFC 9457). `status` is 0 when nobody answered. */
+export class Problem extends Error {
+  constructor(status, body) {
+    super(body.detail || body.title || `The answer was ${status}.`);
+    this.status = status;
+    this.title = body.title || "Something went wrong";
+    this.detail = body.detail || "";
+    this.reason = body.reason ?? null;
+    /** @type {{field: string, detail: string}[]} */
+    this.errors = body.errors ?? [];
+    this.body = body;
+  }
+
+  /** The message for one field of a form, if there is one. */
+  forField(name) {
+    return this.errors.find((error) => error.field === name || error.field.endsWith(`.${name}`))?.detail ?? null;
+  }
+}
+
+const noAnswer = () =>
+  new Problem(0, {
+    title: "Starling does not answer",
+    detail: "The page could not reach Starling. Check that it is still running, then try again.",
+    reason: "no_answer",
+  });
+
+async function problemOf(response) {
+  let body = {};
+  try {
+    body = await response.json();
+  } catch {
+    body = { title: "Unexpected answer", detail: `Starling answered ${response.status} ${response.statusText}.` };
+  }
+  return new Problem(response.status, body);
+}
+
+function address(path, query) {
+  const given = Object.entries(query ?? {}).filter(([, value]) => value !== null && value !== undefined && value !== "");
+  const search = new URLSearchParams(given).toString();
+  return BASE + path + (search ? `?${search}` : "");
+}
+
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/**
+ * @param {string} method
+ * @param {string} path below /api/v1
+ * @param {{query?: object, body?: object, signal?: AbortSignal, headers?: object}} [options]
+ * @returns {Promise<any>} the JSON answer, null if there is none. Throws Problem; an abort throws AbortError.
+ */
+export async function call(method, path, { query, body, signal: abort, headers } = {}) {
+  for (let attempt = 1; ; attempt += 1) {
+    let response;
+    try {
+      response = await fetch(address(path, query), {
+        method,
+        signal: abort,
+        headers: { Accept: "application/json", ...(body ? { "Content-Type": "application/json" } : {}), ...headers },
+        body: body ? JSON.stringify(body) : undefined,
+      });
+    } catch (error) {
+      if (error.name === "AbortError") throw error;
+      throw noAnswer();
+    }
+    if (response.ok) return response.status === 204 ? null : response.json();
+    const problem = await problemOf(response);
+    if (problem.reason === "not_there_yet" && attempt < NOT_THERE_YET_TRIES) {
+      await pause(1000 * Number(response.headers.get("Retry-After") ?? 1));
+      continue;
+    }
+    if (response.status === 401 && path !== "/session") signedOut.value = true;
+    throw problem;
+  }
+}
+
+export const get = (path, query, abort) => call("GET", path, { query, signal: abort });
+export const post = (path, body = {}, headers = {}) => call("POST", path, { body, headers });
+export const remove = (path) => call("DELETE", path);
+
+export const audioAddress = (trackId) => `${BASE}/tracks/${trackId}/audio`;

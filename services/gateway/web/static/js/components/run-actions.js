@@ -1,0 +1,56 @@
+import { html, useState } from "../app/view.js";
+import { confirm } from "../app/asking.js";
+import { plural } from "../app/format.js";
+import { navigate } from "../app/router.js";
+import { isActive, startAnalysis, steerRun } from "../app/store.js";
+import { sayProblem, toast } from "../app/toasts.js";
+
+async function cancel(run) {
+  const { analysed, remaining } = run.totals;
+  const left = run.listing_done ? plural(remaining, "song") : "The other songs";
+  const yes = await confirm({
+    title: "Stop this analysis?",
+    body: `${left} will stay without similar songs. ${plural(analysed, "song")} analysed so far ${analysed === 1 ? "is" : "are"} kept, and a later run takes up where this one stopped.`,
+    yes: "Stop it",
+    no: "Go on",
+    loss: true,
+  });
+  if (yes) await steerRun(run, "cancel");
+}
+
+/** Pause, go on, stop. */
+export function RunActions({ run }) {
+  const [busy, setBusy] = useState(null);
+  if (!isActive(run)) return null;
+  const act = (name, work) => async () => {
+    setBusy(name);
+    try {
+      await work();
+    } catch (problem) {
+      sayProblem(problem);
+    }
+    setBusy(null);
+  };
+  const paused = run.state === "paused";
+  return html`<div class="actions">
+    <button type="button" class="button" disabled=${busy !== null} onClick=${act("pause", () => steerRun(run, paused ? "resume" : "pause"))}>${paused ? "Go on" : "Pause"}</button>
+    <button type="button" class="button" disabled=${busy !== null} onClick=${act("cancel", () => cancel(run))}>${busy === "cancel" ? "Stopping" : "Stop"}</button>
+  </div>`;
+}
+
+/** Try the failed songs of a run again, in each of its libraries. */
+export function RetryFailed({ run }) {
+  const [busy, setBusy] = useState(false);
+  const retry = async () => {
+    setBusy(true);
+    try {
+      const ids = await Promise.all(run.server_ids.map((server_id) => startAnalysis({ server_id, scope: "failed", profile: run.profile })));
+      toast("Trying the failed songs again.");
+      navigate(`/runs/${ids[0]}`);
+    } catch (problem) {
+      sayProblem(problem);
+    }
+    setBusy(false);
+  };
+  return html`<button type="button" class="button" disabled=${busy} onClick=${retry}>${busy ? "Starting" : "Try these again"}</button>`;
+}
