@@ -11,7 +11,7 @@ import socket
 import stat
 import subprocess
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import asyncpg
@@ -29,23 +29,32 @@ from services.up.valkey import ValkeyServer
 from shared.errors import StoreUnavailable
 from tests import servers
 
-Make = Callable[[Path], ServerProcess]
+
+@pytest.fixture(scope="module")
+def own_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+    """A PostgreSQL to kill."""
+    with servers.running(PostgresServer(tmp_path_factory.mktemp("own-postgres"))) as one:
+        yield one
 
 
-@pytest.fixture(params=[servers.fast_postgres, ValkeyServer], ids=["postgres", "valkey"])
-def make(request: pytest.FixtureRequest) -> Make:
-    maker: Make = request.param
-    return maker
+@pytest.fixture(scope="module")
+def own_valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ValkeyServer]:
+    """A Valkey to kill."""
+    with servers.running(ValkeyServer(tmp_path_factory.mktemp("own-valkey"))) as one:
+        yield one
+
+
+@pytest.fixture(params=["own_postgres", "own_valkey"])
+def victim(request: pytest.FixtureRequest) -> ServerProcess:
+    one: ServerProcess = request.getfixturevalue(request.param)
+    return one
 
 
 @pytest.fixture
-async def started(make: Make, tmp_path: Path) -> AsyncIterator[ServerProcess]:
-    one = make(tmp_path / "server")
-    await one.start()
-    try:
-        yield one
-    finally:
-        await one.stop()
+async def started(victim: ServerProcess) -> ServerProcess:
+    """PostgreSQL, then Valkey; running, whatever an earlier test did to it."""
+    await victim.start()
+    return victim
 
 
 @pytest.fixture(params=["postgres", "valkey"])
@@ -66,43 +75,39 @@ def _occupied(port: int) -> Iterator[None]:
         yield
 
 
-async def test_commits_survive_a_kill_of_postgres(tmp_path: Path) -> None:
-    one = PostgresServer(tmp_path / "postgres")
-    await one.start()
-    connection = await one.connect()
+async def test_commits_survive_a_kill_of_postgres(own_postgres: PostgresServer) -> None:
+    await own_postgres.start()
+    port = own_postgres.port
+    connection = await own_postgres.connect()
     await connection.execute("CREATE TABLE fact (number int)")
     for number in range(100):
         await connection.execute("INSERT INTO fact VALUES ($1)", number)
-    port = one.port
 
-    _kill_9(one)
-    assert await one.wait() == "was killed by SIGKILL"
-    await one.start()
+    _kill_9(own_postgres)
+    assert await own_postgres.wait() == "was killed by SIGKILL"
+    await own_postgres.start()
 
     connection.terminate()
-    again = await one.connect()
-    assert await again.fetchval("SELECT count(*) FROM fact") == 100
-    assert one.port == port
-    await again.close()
-    await one.stop()
+    connection = await own_postgres.connect()
+    assert await connection.fetchval("SELECT count(*) FROM fact") == 100
+    assert own_postgres.port == port
+    await connection.close()
 
 
-async def test_a_kill_of_postgres_with_a_busy_backend_only_delays_the_restart(tmp_path: Path) -> None:
-    one = servers.fast_postgres(tmp_path / "postgres")
-    await one.start()
-    connection = await one.connect()
+async def test_a_backend_that_is_still_busy_after_a_kill_only_delays_the_restart(own_postgres: PostgresServer) -> None:
+    await own_postgres.start()
+    connection = await own_postgres.connect()
     busy = asyncio.create_task(connection.execute("SELECT count(*) FROM generate_series(1, 3000000)"))
-    await _until_active(one)
+    await _until_active(own_postgres)
 
-    _kill_9(one)
-    await one.wait()
-    await one.start()
+    _kill_9(own_postgres)
+    await own_postgres.wait()
+    await own_postgres.start()
 
-    with contextlib.suppress(asyncpg.PostgresError, OSError, asyncpg.InterfaceError):
+    with contextlib.suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
         await busy
     connection.terminate()
-    assert one.pid is not None
-    await one.stop()
+    assert own_postgres.pid is not None
 
 
 async def _until_active(one: PostgresServer) -> None:
@@ -115,7 +120,7 @@ async def _until_active(one: PostgresServer) -> None:
 
 
 @pytest.mark.parametrize("make", [ValkeyServer, servers.redis7])
-async def test_writes_survive_a_kill_of_valkey(make: Callable[[Path], ValkeyServer], tmp_path: Path) -> None:
+async def test_writes_survive_a_kill_of_a_redis_server(make: Callable[[Path], ValkeyServer], tmp_path: Path) -> None:
     one = make(tmp_path / "valkey")
     await one.start()
     client = Redis.from_url(one.url)
@@ -210,24 +215,24 @@ async def test_servers_listen_on_this_machine_only(standing: ServerProcess) -> N
     assert {address.port for address in listening} == {standing.port}
 
 
-async def test_a_restart_keeps_the_port_and_a_new_object_finds_it_again(started: ServerProcess, make: Make) -> None:
+async def test_a_restart_keeps_the_port_and_a_new_object_finds_it_again(started: ServerProcess) -> None:
     port, password, first = started.port, started.password, started.pid
     await started.restart()
     assert started.port == port
     assert started.pid != first
     await started.stop()
 
-    another = make(started.data_dir)
+    another = type(started)(started.data_dir)
     await another.start()
     assert (another.port, another.password) == (port, password)
     await another.stop()
 
 
-async def test_a_remembered_port_that_another_program_took_is_given_up(started: ServerProcess, make: Make) -> None:
+async def test_a_remembered_port_that_another_program_took_is_given_up(started: ServerProcess) -> None:
     port = started.port
     await started.stop()
     with _occupied(port):
-        another = make(started.data_dir)
+        another = type(started)(started.data_dir)
         await another.start()
         assert another.port != port
         await another.stop()
@@ -241,19 +246,18 @@ async def test_a_restart_on_a_port_that_was_taken_meanwhile_says_so(started: Ser
     await started.start()
 
 
-async def test_an_old_pid_file_that_names_a_living_process_does_not_stop_postgres(tmp_path: Path) -> None:
-    one = servers.fast_postgres(tmp_path / "postgres")
-    await one.start()
-    _kill_9(one)
-    await one.wait()
-    pid_file = one.cluster / "postmaster.pid"
+async def test_an_old_pid_file_that_names_a_living_process_does_not_stop_postgres(own_postgres: PostgresServer) -> None:
+    await own_postgres.start()
+    _kill_9(own_postgres)
+    await own_postgres.wait()
+    pid_file = own_postgres.cluster / "postmaster.pid"
     _, *rest = pid_file.read_text().splitlines()
-    stranger = await asyncio.create_subprocess_exec("/bin/sleep", "60", user=Account.owner_of(one.cluster).uid)
+    owner = Account.owner_of(own_postgres.cluster)
+    stranger = await asyncio.create_subprocess_exec("/bin/sleep", "60", user=owner.uid)
     pid_file.write_text("\n".join([str(stranger.pid), *rest]))
 
-    await one.start()
+    await own_postgres.start()
 
-    await one.stop()
     stranger.kill()
     await stranger.wait()
 
@@ -278,8 +282,9 @@ async def test_two_servers_never_work_in_one_folder(standing: ServerProcess) -> 
         await second.start(timeout_s=0.1)
 
 
-async def test_a_server_that_cannot_start_says_what_its_log_says(tmp_path: Path) -> None:
-    one = PostgresServer(tmp_path / "postgres", settings={"shared_buffers": "nonsense"})
+async def test_a_server_that_cannot_start_says_what_its_log_says(own_postgres: PostgresServer) -> None:
+    await own_postgres.stop()
+    one = PostgresServer(own_postgres.data_dir, settings={"shared_buffers": "nonsense"})
     with pytest.raises(StoreUnavailable, match='invalid value for parameter "shared_buffers"'):
         await one.start()
     assert one.pid is None
