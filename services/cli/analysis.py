@@ -110,6 +110,8 @@ async def _start(api: Api, server_id: str | None, profile: str | None, scope: Sc
         if error.status != 409 or not run_id:
             raise
         note(f"{error} It is run {run_id}, which goes on as it was asked for.")
+    else:
+        note(f"Run {run_id} is under way.")
     if not wait:
         return _leave(run_id, as_json)
     return await watch(api, run_id, as_json=as_json, after=position)
@@ -119,7 +121,7 @@ def _leave(run_id: str, as_json: bool) -> int:
     if as_json:
         say_json({"run_id": run_id})
     else:
-        say(f"Run {run_id} is under way; 'starling runs {run_id}' shows how far it is.")
+        say(f"'starling runs {run_id}' shows how far it is.")
     return OK
 
 

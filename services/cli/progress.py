@@ -65,10 +65,11 @@ def shown(title: str, *, stderr: bool = False) -> Iterator[Display]:
         return
     from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
+    width = max(10, min(30, console(stderr=stderr).width - 60))
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
-        BarColumn(bar_width=30),
+        BarColumn(width, complete_style="cyan", finished_style="green"),
         TextColumn("{task.fields[text]}"),
     )
     with Progress(*columns, console=console(stderr=stderr), transient=True, refresh_per_second=8) as progress:

@@ -27,7 +27,7 @@ async def rebuild_read_models(session: Session) -> int:
     with shown("Rebuilding") as display:
         pace = Pace("events")
         result = await rebuild(settings, lambda done, total: pace.show(display, done, total))
-    speed = f", {result.events / result.seconds:,.0f} a second" if result.seconds else ""
+    speed = f", {result.events / result.seconds:,.0f} a second" if result.events and result.seconds else ""
     say(
         f"Rebuilt the read models from {count(result.events, 'event')} in {duration(result.seconds)}{speed}; "
         f"they stand at {positions.text(result.position)}."

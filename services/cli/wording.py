@@ -118,6 +118,10 @@ def summary(run: Run) -> str:
     totals = run["totals"]
     if run["state"] == "completed" and not totals["discovered"]:
         return "No tracks found."
+    if run["state"] == "completed" and [group["count"] for group in run["skips"] if group["reason"] == "unchanged"] == [
+        totals["discovered"]
+    ]:
+        return f"Nothing to do: {count(totals['discovered'], 'track')} known and unchanged."
     words = {"completed": "Done", "cancelled": "Cancelled", "failed": "Failed"}
     parts = [f"{totals['analysed']:,} analysed"]
     parts += [f"{group['count']:,} {in_words(group['reason'])}" for group in run["skips"]]

@@ -11,6 +11,7 @@ from services.cli.doctor.finding import Finding, Patient, note, ok, problem
 from services.cli.progress import Pace, shown
 from services.cli.wording import count
 from services.up.datadir import load_state
+from services.up.supervisor import SERVICES
 from shared.embedding import SPACE
 from shared.errors import ConfigurationError, StarlingError
 
@@ -22,11 +23,10 @@ async def services(patient: Patient) -> Finding:
     except ConfigurationError:
         return note("'starling up' does not run on this data directory, so services were not looked for")
     processes = {**state.servers, **state.services}
-    gone = [name for name, pid in processes.items() if not _alive(pid)]
+    missing = {program.name for program in SERVICES} - state.services.keys()
+    gone = sorted(missing | {name for name, pid in processes.items() if not _alive(pid)})
     if gone:
-        return problem(
-            f"{', '.join(gone)} ended a moment ago", "look at the output of 'starling up'; it starts them again"
-        )
+        return problem(f"{', '.join(gone)} do not run", "look at the output of 'starling up'; it starts them again")
     return ok(f"{', '.join(sorted(processes))} run")
 
 
