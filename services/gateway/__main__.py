@@ -1,0 +1,57 @@
+"""``python -m services.gateway``: the HTTP interface and the page."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import structlog
+from aiohttp import web
+
+from services.gateway.app import Running, build_app, running
+from services.gateway.security import check_exposure
+from shared import process
+from shared.errors import ConfigurationError
+from shared.settings import Settings
+
+log = structlog.get_logger(__name__)
+_GRACE_S = 3.0
+
+
+async def main(settings: Settings, stop: asyncio.Event) -> None:
+    """Serve until ``stop``. Raises ``ConfigurationError`` when it cannot, or must not."""
+    check_exposure(settings)
+    async with running(settings) as work:
+        runner = web.AppRunner(build_app(work.gateway), access_log=None, shutdown_timeout=_GRACE_S)
+        await runner.setup()
+        try:
+            await _listen(runner, settings)
+            await _until(stop, work)
+        finally:
+            await runner.cleanup()
+
+
+async def _listen(runner: web.AppRunner, settings: Settings) -> None:
+    try:
+        await web.TCPSite(runner, settings.host, settings.port).start()
+    except OSError as error:
+        raise ConfigurationError(
+            f"cannot listen on STARLING_HOST={settings.host}, STARLING_PORT={settings.port}: {error.strerror}"
+        ) from None
+    log.info("listening", addresses=[f"{address[0]}:{address[1]}" for address in runner.addresses])
+
+
+async def _until(stop: asyncio.Event, work: Running) -> None:
+    """Wait for ``stop``, or for background work to fail for good (then raise what failed)."""
+    stopped: asyncio.Future[Any] = asyncio.ensure_future(stop.wait())
+    failure: asyncio.Future[Any] = work.failure
+    try:
+        await asyncio.wait({stopped, failure}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        stopped.cancel()
+    if failure.done():
+        await failure
+
+
+if __name__ == "__main__":
+    process.run("gateway", main)

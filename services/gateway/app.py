@@ -1,0 +1,157 @@
+"""The gateway put together: what it holds, its routes, and its background work."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import structlog
+from aiohttp import web
+
+from services.gateway import headers, observing, pages, problems, security
+from services.gateway.adapters import Adapters
+from services.gateway.arrivals import Arrivals
+from services.gateway.endpoints import Endpoint, register
+from services.gateway.intake import Intake
+from services.gateway.live import Live
+from services.gateway.neighbours import Neighbours
+from services.gateway.openapi import document
+from services.gateway.routes import audio, dead, live, operations, runs, servers, tracks
+from services.gateway.state import GATEWAY, Gateway
+from services.gateway.tagging import LibraryTags
+from shared import postgres, secrets
+from shared.errors import StoreUnavailable
+from shared.pausing import end
+from shared.settings import Settings
+from shared.streams import Streams
+
+log = structlog.get_logger(__name__)
+
+Job = Callable[[], Awaitable[None]]
+
+ENDPOINTS: tuple[Endpoint, ...] = (
+    *servers.ENDPOINTS,
+    *runs.ENDPOINTS,
+    *tracks.ENDPOINTS,
+    *audio.ENDPOINTS,
+    *live.ENDPOINTS,
+    *dead.ENDPOINTS,
+    *operations.ENDPOINTS,
+)
+
+LARGEST_BODY = 64 * 1024
+_SWEEP_EVERY_S = 24 * 3600
+_CONNECTIONS = 12
+
+
+def build_app(gateway: Gateway) -> web.Application:
+    """The aiohttp application for ``gateway``."""
+    app = web.Application(
+        client_max_size=LARGEST_BODY,
+        middlewares=[
+            observing.middleware,
+            problems.middleware,
+            security.middleware(gateway.settings),
+            pages.page_for_unknown,
+        ],
+    )
+    app[GATEWAY] = gateway
+    app[security.SESSIONS] = security.Sessions(gateway.settings.token.get_secret_value())
+    for endpoint in ENDPOINTS:
+        register(app, endpoint)
+    pages.add_pages(app, json.dumps(document(ENDPOINTS, operations.our_version())).encode())
+    app.on_response_prepare.append(headers.add_headers)
+    app.on_shutdown.append(_end_streams)
+    return app
+
+
+async def _end_streams(app: web.Application) -> None:
+    app[GATEWAY].live.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A gateway and what works for it in the background; ``failure`` ends only with an error nobody can wait out."""
+
+    gateway: Gateway
+    failure: asyncio.Task[None]
+
+
+@asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[Running]:
+    """A gateway with its background work. Neither PostgreSQL nor Redis need be there yet."""
+    streams = Streams(settings)
+    pool = await postgres.open_pool(settings, most=_CONNECTIONS)
+    gateway = _assemble(settings, streams, pool)
+    jobs: tuple[Job, ...] = (
+        gateway.arrivals.run,
+        gateway.neighbours.run,
+        gateway.live.run,
+        lambda: _prepare(gateway),
+        lambda: _sweep(gateway),
+    )
+    failure = asyncio.create_task(_together(jobs))
+    try:
+        yield Running(gateway, failure)
+    finally:
+        await end([failure])
+        await gateway.adapters.close()
+        gateway.neighbours.close()
+        pool.terminate()
+        await streams.close()
+
+
+def _assemble(settings: Settings, streams: Streams, pool: postgres.Pool) -> Gateway:
+    arrivals, tags = Arrivals(settings), LibraryTags()
+    return Gateway(
+        settings=settings,
+        streams=streams,
+        pool=pool,
+        arrivals=arrivals,
+        intake=Intake(streams, arrivals),
+        adapters=Adapters(settings, pool),
+        tags=tags,
+        neighbours=Neighbours(settings, pool, arrivals),
+        live=Live(pool, arrivals, tags, operations.our_version()),
+    )
+
+
+async def _together(jobs: tuple[Job, ...]) -> None:
+    """Run all jobs; the first that fails ends the others, and its error is raised."""
+    tasks = [asyncio.create_task(_as_coroutine(job)) for job in jobs]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+        for task in done:
+            task.result()
+    finally:
+        await end(tasks)
+
+
+async def _as_coroutine(job: Job) -> None:
+    await job()
+
+
+async def _prepare(gateway: Gateway) -> None:
+    """Look whether the stores can be trusted, and make the gateway's own table, as soon as they answer."""
+    for step in (gateway.intake.check, lambda: secrets.create_table(gateway.settings)):
+        while True:
+            try:
+                await step()
+                break
+            except StoreUnavailable as error:
+                log.warning("waiting_for_store", error=error.detail)
+                await asyncio.sleep(0.5)
+
+
+async def _sweep(gateway: Gateway) -> None:
+    while True:
+        await asyncio.sleep(_SWEEP_EVERY_S)
+        try:
+            swept = await secrets.sweep(gateway.pool)
+        except StoreUnavailable as error:
+            log.warning("sweep_postponed", error=error.detail)
+        else:
+            log.info("secrets_swept", count=swept)

@@ -1,0 +1,130 @@
+"""One route, said once: what it takes, what it answers, and the function that does it.
+
+Each module under ``routes/`` ends with a tuple of these; the router, the validation and the OpenAPI document are
+made from them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+from uuid import UUID
+
+from aiohttp import web
+from pydantic import BaseModel, ValidationError
+
+from services.gateway.models.common import Query
+from services.gateway.problems import ProblemError, from_validation
+from services.gateway.state import GATEWAY, Gateway
+from shared import positions
+from shared.errors import NotFound
+
+Q = TypeVar("Q", bound=Query | None)
+B = TypeVar("B", bound=BaseModel | None)
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[Q, B]):
+    """One request, its parameters and body checked."""
+
+    request: web.Request
+    query: Q
+    body: B
+
+    @property
+    def gateway(self) -> Gateway:
+        return self.request.app[GATEWAY]
+
+    def id(self, name: str) -> UUID:
+        """A UUID of the path. Raises ``NotFound`` for what cannot be one."""
+        text = self.request.match_info[name]
+        try:
+            return UUID(text)
+        except ValueError:
+            raise NotFound(f"there is no {name.removesuffix('_id')} {text[:80]!r}") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer with a status or headers of its own."""
+
+    body: BaseModel | None
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+Result = BaseModel | Reply | web.StreamResponse
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """``answer`` is the body's model and ``status`` the code of success; ``media`` describes what is not JSON.
+
+    ``also`` are other statuses with the same body. ``path_types`` are the formats of path parameters, ``uuid`` where
+    nothing is said.
+    """
+
+    method: str
+    path: str
+    handler: Callable[[Call[Any, Any]], Awaitable[Result]]
+    tag: str
+    summary: str
+    answer: type[BaseModel] | None = None
+    status: int = 200
+    query: type[Query] | None = None
+    body: type[BaseModel] | None = None
+    also: tuple[int, ...] = ()
+    problems: tuple[int, ...] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
+    request_headers: Mapping[str, str] = field(default_factory=dict)
+    media: Mapping[int, tuple[str, str]] = field(default_factory=dict)
+    path_types: Mapping[str, str] = field(default_factory=dict)
+
+
+def register(app: web.Application, endpoint: Endpoint) -> None:
+    """Add the route."""
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        query = _read_query(endpoint.query, request) if endpoint.query else None
+        body = await _read_body(endpoint.body, request) if endpoint.body else None
+        if query is not None and query.after is not None:
+            await request.app[GATEWAY].arrivals.wait(positions.pack(query.after))
+        return _respond(await endpoint.handler(Call(request, query, body)), endpoint.status)
+
+    app.router.add_route(endpoint.method, endpoint.path, handle)
+    if endpoint.method == "GET":
+        app.router.add_route("HEAD", endpoint.path, handle)
+
+
+def _read_query(model: type[Query], request: web.Request) -> Query:
+    try:
+        return model.model_validate({name: value for name, value in request.query.items() if value != ""})
+    except ValidationError as error:
+        raise from_validation(error) from None
+
+
+async def _read_body(model: type[BaseModel], request: web.Request) -> BaseModel:
+    content = await request.read()
+    if content and request.content_type != "application/json":
+        raise ProblemError(415, "Send the body as application/json.", reason="not_json")
+    try:
+        return model.model_validate_json(content or b"{}")
+    except ValidationError as error:
+        raise from_validation(error) from None
+
+
+def _respond(result: Result, status: int) -> web.StreamResponse:
+    match result:
+        case web.StreamResponse():
+            return result
+        case Reply(body=None):
+            return web.Response(status=result.status, headers=dict(result.headers))
+        case Reply(body=body):
+            return _json(body, result.status, result.headers)
+    return _json(result, status, {})
+
+
+def _json(body: Any, status: int, headers: Mapping[str, str]) -> web.Response:
+    text: bytes = body.__pydantic_serializer__.to_json(body)
+    return web.Response(body=text, status=status, content_type="application/json", headers=dict(headers))

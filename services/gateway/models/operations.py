@@ -1,0 +1,89 @@
+"""Status, sessions, and work that was given up."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from pydantic import Field, SecretStr
+
+from services.gateway.models.common import Answer, Body, Position, Time
+
+
+class NewSession(Body):
+    """Sign in with the token of this Starling."""
+
+    token: SecretStr = Field(min_length=1, max_length=1000)
+
+
+class DeadLetterSummary(Answer):
+    """A command that was given up."""
+
+    id: str
+    service: str
+    command_type: str
+    command_id: str | None
+    run_id: UUID | None
+    subject: str | None
+    reason: str
+    detail: str
+    deliveries: int
+    buried_at: Time
+    title: str | None = Field(description="The track's title, where the command is about a track.")
+
+
+class DeadLetterDetail(DeadLetterSummary):
+    """With everything needed to understand it."""
+
+    data: dict[str, Any]
+    traceback: str
+    retryable: bool
+
+
+class DeadLetters(Answer):
+    """Newest first."""
+
+    items: list[DeadLetterSummary]
+    next_cursor: str | None
+
+
+class TrackCounts(Answer):
+    total: int
+    analysed: int
+    failed: int
+
+
+class Backlog(Answer):
+    """Commands that have not ended; the dead ones have been given up."""
+
+    fetcher: int
+    analyzer: int
+    delayed: int
+    dead: int
+
+
+class IndexState(Answer):
+    """The neighbour index of this process."""
+
+    ready: bool
+    vectors: int
+    position: Position
+
+
+class Status(Answer):
+    version: str
+    tracks: TrackCounts
+    servers: int
+    backlog: Backlog
+    projector_lag_events: int = Field(description="Events not yet visible; counted up to 500.")
+    index: IndexState
+    active_runs: list[UUID]
+
+
+class Health(Answer):
+    status: str
+
+
+class Readiness(Answer):
+    ready: bool
+    checks: dict[str, bool]

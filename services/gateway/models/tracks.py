@@ -1,0 +1,117 @@
+"""Tracks: facts, sound, neighbours."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from services.gateway.models.common import Answer, PageQuery, Query, Time
+from shared.events import Profile
+
+Family = Literal["genre", "mood", "instrument", "voice", "era", "other"]
+TrackStatus = Literal["discovered", "analysed", "failed"]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class TrackQuery(PageQuery):
+    """What to list."""
+
+    query: str | None = Field(None, max_length=200, description="Words of title, artist or album; all must be there.")
+    server_id: UUID | None = None
+    status: TrackStatus | None = None
+
+
+class SimilarQuery(Query):
+    n: int = Field(20, ge=1, le=200, description="How many.")
+    server_id: UUID | None = Field(None, description="Only from this library.")
+
+
+class TrackFailure(Answer):
+    reason: str
+    detail: str | None
+
+
+class Analysis(Answer):
+    """How the track sounds."""
+
+    profile: Profile
+    feature_version: int
+    analysed_at: Time
+    duration_s: float
+    tempo_bpm: float | None
+    tempo_confidence: float
+    key: str | None
+    scale: str | None
+    key_confidence: float
+    tuning_cents: float
+    loudness_lufs: float | None
+    energy: Share
+    brightness: Share
+    silence_s: float
+    silent: bool
+    patches: int
+    decoder: str
+    audio_hash: str
+
+
+class TopTag(Answer):
+    """A word for the sound, and how much it stands out in this library."""
+
+    tag: str = Field(examples=["msd:rock"])
+    label: str
+    family: Family
+    probability: Share
+    zscore: float | None = Field(description="Standard deviations above the library's mean; null while it is small.")
+
+
+class MoodStrip(Answer):
+    """Four bars that look alike for tracks that sound alike."""
+
+    tempo: Share
+    energy: Share
+    brightness: Share
+    mood: Share = Field(description="0 calm or sad, 1 bright or lively.")
+
+
+class Track(Answer):
+    """One track of a library."""
+
+    id: UUID
+    server_id: UUID
+    item_id: str
+    title: str
+    artist: str | None
+    album: str | None
+    album_artist: str | None
+    genre: str | None
+    year: int | None
+    track_number: int | None
+    disc_number: int | None
+    duration_s: float | None
+    suffix: str | None
+    status: TrackStatus
+    failure: TrackFailure | None
+    analysis: Analysis | None
+    top_tags: list[TopTag]
+    mood_strip: MoodStrip | None
+
+
+class TrackList(Answer):
+    items: list[Track]
+    next_cursor: str | None
+    total: int
+
+
+class SimilarTrack(Answer):
+    track: Track
+    distance: float = Field(description="1 - cosine of the two sounds: 0 is the same sound.")
+    why: str
+
+
+class SimilarTracks(Answer):
+    """Nearest first."""
+
+    track: Track
+    items: list[SimilarTrack]

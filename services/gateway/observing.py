@@ -1,0 +1,51 @@
+"""One line in the log and one count per request."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+
+import structlog
+from aiohttp import web
+from prometheus_client import Counter, Histogram
+
+log = structlog.get_logger(__name__)
+
+REQUESTS = Counter("starling_http_requests_total", "Requests answered.", ["method", "route", "status"])
+SECONDS = Histogram(
+    "starling_http_request_seconds",
+    "Seconds until a request was answered; streams last as long as somebody listens.",
+    ["route"],
+    buckets=(0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 30),
+)
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@web.middleware
+async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """The outermost layer: it sees what is really answered."""
+    started = time.perf_counter()
+    status = 499
+    try:
+        response = await handler(request)
+    except web.HTTPException as error:
+        status = error.status
+        raise
+    else:
+        status = response.status
+        return response
+    finally:
+        _note(request, status, time.perf_counter() - started)
+
+
+def _note(request: web.Request, status: int, seconds: float) -> None:
+    resource = request.match_info.route.resource
+    route = resource.canonical if resource is not None else "other"
+    REQUESTS.labels(request.method, route, str(status)).inc()
+    SECONDS.labels(route).observe(seconds)
+    ordinary = request.method in ("GET", "HEAD") and (status < 400 or request.path == "/readyz")
+    # The query is left out: it says what somebody looks for.
+    (log.debug if ordinary else log.info)(
+        "request", method=request.method, path=request.path, status=status, seconds=round(seconds, 4)
+    )

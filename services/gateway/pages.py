@@ -1,0 +1,45 @@
+"""The page, its modules, and the viewer of the API description."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path, PurePosixPath
+
+from aiohttp import web
+
+_HERE = Path(__file__).parent
+WEB = _HERE / "web"
+DOCS = _HERE / "docs"
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def add_pages(app: web.Application, document: bytes) -> None:
+    """Serve what is not an endpoint; ``document`` is the OpenAPI document as JSON."""
+
+    async def openapi(_: web.Request) -> web.Response:
+        return web.Response(body=document, content_type="application/json")
+
+    async def docs(_: web.Request) -> web.FileResponse:
+        return web.FileResponse(DOCS / "index.html")
+
+    app.router.add_get("/openapi.json", openapi)
+    app.router.add_get("/docs", docs)
+    app.router.add_static("/docs/", DOCS / "static")
+    app.router.add_static("/static/", WEB / "static")
+
+
+@web.middleware
+async def page_for_unknown(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Addresses of the page's own making (``/tracks/...``) are answered with the page, which knows what to show."""
+    try:
+        return await handler(request)
+    except web.HTTPNotFound:
+        if request.method in ("GET", "HEAD") and _may_be_page(request.path):
+            return web.FileResponse(WEB / "index.html")
+        raise
+
+
+def _may_be_page(path: str) -> bool:
+    first = path.lstrip("/").partition("/")[0]
+    return first not in ("api", "static", "docs") and not PurePosixPath(path).suffix

@@ -1,0 +1,154 @@
+"""Status, health, metrics, and signing in."""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from aiohttp import web
+
+from services.gateway.endpoints import Call, Endpoint, Reply
+from services.gateway.models.common import Query
+from services.gateway.models.operations import (
+    Backlog,
+    Health,
+    IndexState,
+    NewSession,
+    Readiness,
+    Status,
+    TrackCounts,
+)
+from services.gateway.problems import ProblemError
+from services.gateway.queries import positions as places
+from services.gateway.queries import runs, servers, tracks
+from services.gateway.security import COOKIE, SESSION_S, SESSIONS
+from services.gateway.state import Gateway
+from shared import positions, telemetry
+from shared.errors import StoreUnavailable
+
+_MOST_LAG = 500
+
+
+def our_version() -> str:
+    """The release, as installed."""
+    try:
+        return version("starling")
+    except PackageNotFoundError:
+        return "0"
+
+
+async def get_status(call: Call[Query, None]) -> Status:
+    """Everything at a glance."""
+    gateway = call.gateway
+    async with gateway.reading() as connection:
+        totals = await tracks.totals(connection)
+        libraries = await servers.ids(connection)
+        active = await runs.active(connection, None)
+        projected = await places.projected(connection)
+    backlog = await gateway.streams.backlog()
+    lag = len(await gateway.streams.log.page(projected, _MOST_LAG))
+    return Status(
+        version=our_version(),
+        tracks=TrackCounts(total=totals["total"], analysed=totals["analysed"], failed=totals["failed"]),
+        servers=len(libraries),
+        backlog=Backlog(**backlog),
+        projector_lag_events=lag,
+        index=IndexState(
+            ready=gateway.neighbours.ready,
+            vectors=gateway.neighbours.vectors,
+            position=positions.text(gateway.neighbours.position),
+        ),
+        active_runs=[row["run_id"] for row in active],
+    )
+
+
+async def sign_in(call: Call[None, NewSession]) -> web.Response:
+    """Exchange the token for a cookie, so that a browser can play and listen."""
+    if not call.gateway.settings.token.get_secret_value():
+        return web.Response(status=204)
+    sessions = call.request.app[SESSIONS]
+    if not sessions.is_token(call.body.token.get_secret_value()):
+        raise ProblemError(401, "This is not the token of this Starling (STARLING_TOKEN).", reason="wrong_token")
+    response = web.Response(status=204)
+    secure = call.request.secure or call.request.headers.get("X-Forwarded-Proto") == "https"
+    response.set_cookie(
+        COOKIE, sessions.new_cookie(), max_age=SESSION_S, path="/", httponly=True, samesite="Strict", secure=secure
+    )
+    return response
+
+
+async def healthz(_: Call[None, None]) -> Health:
+    """The process is alive."""
+    return Health(status="ok")
+
+
+async def readyz(call: Call[None, None]) -> Reply:
+    """Whether everything needed to answer is there."""
+    gateway = call.gateway
+
+    async def postgres_answers() -> bool:
+        async with gateway.reading() as connection:
+            return bool(await connection.fetchval("SELECT true"))
+
+    async def projector_works() -> bool:
+        last = await gateway.streams.log.last()
+        async with gateway.reading() as connection:
+            return await places.projector_works(connection, gateway.settings.tenant, last)
+
+    async def redis_keeps() -> bool:
+        return gateway.intake.trusted and await gateway.streams.ping()
+
+    async def index_is_loaded() -> bool:
+        return gateway.neighbours.ready
+
+    checks = await telemetry.run_checks(
+        {
+            "redis": redis_keeps,
+            "postgres": postgres_answers,
+            "projector": projector_works,
+            "index": index_is_loaded,
+        }
+    )
+    ready = all(checks.values())
+    return Reply(Readiness(ready=ready, checks=checks), 200 if ready else 503)
+
+
+async def metrics(call: Call[Any, None]) -> web.Response:
+    """Counters and gauges of this process, and the backlog, in Prometheus' text form."""
+    await _measure_backlog(call.gateway)
+    return await telemetry.metrics(call.request)
+
+
+async def _measure_backlog(gateway: Gateway) -> None:
+    try:
+        backlog = await gateway.streams.backlog()
+    except StoreUnavailable:
+        telemetry.BACKLOG.clear()
+        return
+    for stream, length in backlog.items():
+        telemetry.BACKLOG.labels(stream).set(length)
+
+
+ENDPOINTS = (
+    Endpoint("GET", "/api/v1/status", get_status, "Operations", "Show the state of everything", Status, query=Query),
+    Endpoint(
+        "POST",
+        "/api/v1/session",
+        sign_in,
+        "Operations",
+        "Sign in with the token",
+        status=204,
+        body=NewSession,
+        headers={"Set-Cookie": "The session."},
+    ),
+    Endpoint("GET", "/healthz", healthz, "Operations", "Is the process alive?", Health),
+    Endpoint("GET", "/readyz", readyz, "Operations", "Can it answer?", Readiness, also=(503,)),
+    Endpoint(
+        "GET",
+        "/metrics",
+        metrics,
+        "Operations",
+        "Metrics",
+        media={200: ("text/plain", "Prometheus' text form.")},
+    ),
+)

@@ -1,0 +1,84 @@
+"""Tracks: list and search, show, and what sounds like one."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from services.gateway.endpoints import Call, Endpoint
+from services.gateway.models.common import Query, read_cursor, write_cursor
+from services.gateway.models.tracks import SimilarQuery, SimilarTrack, SimilarTracks, Track, TrackList, TrackQuery
+from services.gateway.presenting import TAGS_IN_DETAIL, to_track
+from services.gateway.problems import ProblemError
+from services.gateway.queries import tracks
+from services.gateway.why import why
+from shared.errors import InvalidInput, NotFound
+
+
+async def list_tracks(call: Call[TrackQuery, None]) -> TrackList:
+    """Tracks as on a shelf: by artist, album, disc and number."""
+    query, gateway = call.query, call.gateway
+    wanted = tracks.Wanted(tracks.words_of(query.query), query.server_id, query.status)
+    values = read_cursor(query.cursor, str)
+    behind = _uuid(values[0]) if values else None
+    async with gateway.reading() as connection:
+        rows = await tracks.page(connection, wanted, behind, query.limit + 1)
+        total = await tracks.count(connection, wanted)
+        stats = await gateway.tags.stats(connection)
+    items = [to_track(row, stats) for row in rows[: query.limit]]
+    more = len(rows) > query.limit
+    return TrackList(items=items, next_cursor=write_cursor(items[-1].id) if more else None, total=total)
+
+
+def _uuid(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise InvalidInput("cursor", "use the next_cursor of the page before, unchanged") from None
+
+
+async def get_track(call: Call[Query, None]) -> Track:
+    """Everything that is known of one track."""
+    track_id = call.id("track_id")
+    async with call.gateway.reading() as connection:
+        row = await tracks.one(connection, track_id)
+        stats = await call.gateway.tags.stats(connection)
+    if row is None:
+        raise NotFound(f"there is no track {track_id}")
+    return to_track(row, stats, TAGS_IN_DETAIL)
+
+
+async def similar_tracks(call: Call[SimilarQuery, None]) -> SimilarTracks:
+    """The tracks that sound most like this one, nearest first."""
+    gateway, query, track_id = call.gateway, call.query, call.id("track_id")
+    async with gateway.reading() as connection:
+        row = await tracks.one(connection, track_id)
+        if row is None:
+            raise NotFound(f"there is no track {track_id}")
+        stats = await gateway.tags.stats(connection)
+        track = to_track(row, stats)
+        if track.analysis is None:
+            raise ProblemError(409, "This track has not been analysed yet.", reason="not_analysed")
+        found = await gateway.neighbours.of(connection, track_id, query.n, query.server_id)
+        rows = await tracks.many(connection, [neighbour for neighbour, _ in found], query.server_id)
+    items: list[SimilarTrack] = []
+    for neighbour, distance in found:
+        if neighbour in rows and len(items) < query.n:
+            other = to_track(rows[neighbour], stats)
+            items.append(SimilarTrack(track=other, distance=distance, why=why(track, other)))
+    return SimilarTracks(track=track, items=items)
+
+
+ENDPOINTS = (
+    Endpoint("GET", "/api/v1/tracks", list_tracks, "Tracks", "List or search tracks", TrackList, query=TrackQuery),
+    Endpoint("GET", "/api/v1/tracks/{track_id}", get_track, "Tracks", "Show a track", Track, query=Query),
+    Endpoint(
+        "GET",
+        "/api/v1/tracks/{track_id}/similar",
+        similar_tracks,
+        "Tracks",
+        "Find tracks that sound alike",
+        SimilarTracks,
+        query=SimilarQuery,
+        problems=(409,),
+    ),
+)

@@ -1,0 +1,60 @@
+"""What one gateway process holds, and the way to its database."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import asyncpg
+from aiohttp import web
+
+from shared import postgres
+from shared.errors import StoreUnavailable
+from shared.settings import Settings
+from shared.streams import Streams
+
+if TYPE_CHECKING:
+    from services.gateway.adapters import Adapters
+    from services.gateway.arrivals import Arrivals
+    from services.gateway.intake import Intake
+    from services.gateway.live import Live
+    from services.gateway.neighbours import Neighbours
+    from services.gateway.tagging import LibraryTags
+    from shared.postgres import Connection, Pool
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """Everything a route may ask for. One per process."""
+
+    settings: Settings
+    streams: Streams
+    pool: Pool
+    arrivals: Arrivals
+    intake: Intake
+    adapters: Adapters
+    tags: LibraryTags
+    neighbours: Neighbours
+    live: Live
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[Connection]:
+        """A connection to read from."""
+        async with reading(self.pool) as connection:
+            yield connection
+
+
+GATEWAY = web.AppKey("gateway", Gateway)
+
+
+@asynccontextmanager
+async def reading(pool: Pool) -> AsyncIterator[Connection]:
+    """A connection of ``pool``. Raises ``StoreUnavailable`` when PostgreSQL does not answer, or when the projector
+    has not made its tables yet."""
+    try:
+        async with postgres.translated(), pool.acquire(timeout=10.0) as connection:
+            yield connection
+    except (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError) as error:
+        raise StoreUnavailable("the projector has not created its tables yet") from error

@@ -1,0 +1,73 @@
+"""One short line that says what two tracks have in common. Pure."""
+
+from __future__ import annotations
+
+from services.gateway.models.tracks import Analysis, Track
+
+_NOTES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
+_SURE = 0.3
+
+
+def why(track: Track, other: Track) -> str:
+    """Why ``other`` came up for ``track``, e.g. ``same slow piano mood, 72 BPM, from 1994``; at most three parts."""
+    parts = [_tags(track, other)]
+    if track.analysis is not None and other.analysis is not None:
+        parts += [_tempo(track.analysis, other.analysis), _key(track.analysis, other.analysis)]
+    parts.append(_year(track, other))
+    said = [part for part in parts if part][:3]
+    if len(said) < 2 and track.analysis is not None and other.analysis is not None:
+        said += [part for part in (_energy(track.analysis, other.analysis),) if part]
+    return ", ".join(said) or "a close match overall"
+
+
+def _tags(track: Track, other: Track) -> str | None:
+    """``same slow piano mood``: shared words, one of mood, one of voice or instrument, one of genre; two at most."""
+    theirs = {tag.label for tag in other.top_tags}
+    shared = [tag for tag in track.top_tags if tag.label in theirs]
+    moods = [tag.label for tag in shared if tag.family == "mood"][:1]
+    sounds = [tag.label for tag in shared if tag.family in ("instrument", "voice")][:1]
+    genres = [tag.label for tag in shared if tag.family == "genre"][:1]
+    words = (moods + sounds + genres)[:2] if moods else (sounds[:1] + genres)[:2]
+    if not words:
+        return None
+    return f"same {' '.join(words)} {'mood' if moods and not genres else 'sound'}"
+
+
+def _tempo(one: Analysis, two: Analysis) -> str | None:
+    """Within 5 %."""
+    if not one.tempo_bpm or not two.tempo_bpm or abs(one.tempo_bpm - two.tempo_bpm) > 0.05 * one.tempo_bpm:
+        return None
+    return f"{round(two.tempo_bpm)} BPM"
+
+
+def _key(one: Analysis, two: Analysis) -> str | None:
+    if not one.key or not two.key or min(one.key_confidence, two.key_confidence) < _SURE:
+        return None
+    name = f"{two.key} {two.scale or ''}".strip()
+    if (one.key, one.scale) == (two.key, two.scale):
+        return f"same key ({name})"
+    return f"related key ({name})" if _relative(one, two) else None
+
+
+def _relative(one: Analysis, two: Analysis) -> bool:
+    """A minor key and the major key three semitones above it share all their notes."""
+    if {one.scale, two.scale} != {"major", "minor"} or one.key not in _NOTES or two.key not in _NOTES:
+        return False
+    minor, major = (one, two) if one.scale == "minor" else (two, one)
+    return (_NOTES.index(str(minor.key)) + 3) % 12 == _NOTES.index(str(major.key))
+
+
+def _year(track: Track, other: Track) -> str | None:
+    if not track.year or not other.year:
+        return None
+    if track.year == other.year:
+        return f"from {other.year}"
+    if track.year // 10 == other.year // 10:
+        return f"both from the {other.year // 10 * 10}s"
+    return None
+
+
+def _energy(one: Analysis, two: Analysis) -> str | None:
+    if abs(one.energy - two.energy) > 0.08:
+        return None
+    return "similar energy"

@@ -1,0 +1,70 @@
+"""A gateway with a real projector beside it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from aiohttp.test_utils import TestClient, TestServer
+from cryptography.fernet import Fernet
+
+from services.gateway.app import build_app, running
+from services.projector.__main__ import main as project
+from shared.pausing import end
+from shared.settings import Settings
+from tests.integration.gateway.api import Api
+from tests.integration.gateway.system import System
+from tests.waiting import until
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    """With a key for secrets."""
+    return settings.model_copy(update={"secret_key": type(settings.token)(Fernet.generate_key().decode())})
+
+
+@asynccontextmanager
+async def gateway(settings: Settings) -> AsyncIterator[System]:
+    """A gateway as it runs, behind a port of its own."""
+    async with running(settings) as work, TestClient(TestServer(build_app(work.gateway))) as client:
+        token = settings.token.get_secret_value()
+        api = Api(client, {"Authorization": f"Bearer {token}"} if token else None)
+        yield System(settings, work.gateway, api)
+
+
+@asynccontextmanager
+async def projector(settings: Settings) -> AsyncIterator[None]:
+    """The projector as it runs."""
+    stop = asyncio.Event()
+    task = asyncio.create_task(project(settings, stop))
+    try:
+        yield
+    finally:
+        stop.set()
+        await end([task])
+
+
+async def is_ready(system: System) -> bool:
+    """Whether /readyz says so."""
+    return (await system.api.get("/readyz")).status == 200
+
+
+@pytest.fixture
+async def system(settings: Settings) -> AsyncIterator[System]:
+    """Gateway and projector, ready."""
+    async with projector(settings), gateway(settings) as made:
+        await until(lambda: is_ready(made), "the gateway is ready")
+        yield made
+
+
+@pytest.fixture
+def music(tmp_path: Path) -> Path:
+    """A folder with three small files that look like audio to whoever does not decode them."""
+    folder = tmp_path / "music"
+    folder.mkdir()
+    for number in range(3):
+        (folder / f"{number} song.flac").write_bytes(b"fLaC" + bytes(range(256)) * 40)
+    return folder
