@@ -165,11 +165,9 @@ class HttpServer:
 
     def _redirected(self, url: URL, location: str) -> URL:
         """Where a redirect leads: the same host, never from https back to http, for the query holds our login."""
-        try:
-            target = url.join(URL(location))
-            host = target.host
-        except ValueError:
-            raise ServerMisbehaved("not_subsonic", f"{self.name} redirects to an unreadable address") from None
+        target, host = _joined(url, location)
+        if target is None:
+            raise ServerMisbehaved("not_subsonic", f"{self.name} redirects to an unreadable address")
         if host != url.host or target.scheme not in {"https", url.scheme} or not location:
             raise ServerRefused(
                 "refused", f"{self.name} redirects to {target.scheme}://{host}; give that address instead"
@@ -234,6 +232,16 @@ class Body:
             failure = self._server.translate(error)
         await self.aclose()
         raise failure
+
+
+def _joined(url: URL, location: str) -> tuple[URL | None, str | None]:
+    """Where ``location`` leads, and the host of that; (None, None) if it cannot be read."""
+    try:
+        target = url.join(URL(location))
+        host = target.host
+    except ValueError:
+        return None, None
+    return target, host
 
 
 def phrase(status: int) -> str:

@@ -67,14 +67,19 @@ def parse_response(answer: Answer, who: str, hide: tuple[str, ...] = ()) -> Json
 def _subsonic_object(answer: Answer, who: str) -> Json | None:
     """None for JSON, or an error page, that is no answer of a Subsonic server."""
     body = answer.body.decode("utf-8", "replace").strip()
-    try:
-        data = json.loads(body, strict=False)
-    except (ValueError, RecursionError):
-        if answer.status >= 400:
-            return None
-        raise _unreadable(body, who) from None
+    data = _json_or_none(body)
+    if data is None and answer.status < 400:
+        raise _unreadable(body, who)
     response = data.get("subsonic-response") if isinstance(data, dict) else None
     return response if isinstance(response, dict) else None
+
+
+def _json_or_none(text: str) -> object:
+    """None for what is no JSON. The parser's exceptions hold the whole text, so none of them gets out."""
+    try:
+        return json.loads(text, strict=False)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _unreadable(body: str, who: str) -> StarlingError:

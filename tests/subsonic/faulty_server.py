@@ -88,7 +88,7 @@ class FaultyServer:
     async def __aenter__(self) -> Self:
         application = web.Application()
         application.router.add_route("*", "/{path:.*}", self._answer)
-        self._runner = web.AppRunner(application, shutdown_timeout=0.1, handler_cancellation=True)
+        self._runner = web.AppRunner(application, shutdown_timeout=0.1, handler_cancellation=True, access_log=None)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", self.port)
         await site.start()
@@ -291,7 +291,7 @@ def redirects(location: str) -> Fault:
     """Send the caller elsewhere; ``{path}`` stands for what it asked for."""
 
     async def fault(request: web.Request) -> web.StreamResponse:
-        raise web.HTTPFound(location.format(path=request.path_qs))
+        return web.Response(status=302, headers={"Location": location.format(path=request.path_qs)})
 
     return fault
 
