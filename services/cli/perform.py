@@ -20,7 +20,11 @@ Work = Callable[[Session], Coroutine[Any, Any, int | None]]
 
 def perform(context: typer.Context, work: Work) -> None:
     """Run ``work`` to its end. Leaves with its exit code (None is 0), or the one that its error stands for."""
+    from shared import logs
+
     session: Session = context.obj
+    # What a service would log has no place between the lines of an answer.
+    logs.configure("cli", level="debug" if session.debug else "warning")
     try:
         code = asyncio.run(work(session)) or OK
     except KeyboardInterrupt:

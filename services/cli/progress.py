@@ -16,6 +16,7 @@ from services.cli.wording import duration, progress_line, progress_of, rate
 ENDED = ("completed", "cancelled", "failed")
 _POLL_S = 0.4
 _PATIENCE_S = 60.0
+_FIRST_LINE_S = 1.0
 _LINE_EVERY_S = 10.0
 
 
@@ -38,7 +39,8 @@ class Lines:
         self._every_s = every_s
         self._stderr = stderr
         self._said = ""
-        self._next = 0.0
+        # Work that is over in a moment needs no lines on the way.
+        self._next = time.monotonic() + _FIRST_LINE_S
 
     def update(self, done: int, total: int | None, text: str, line: str) -> None:
         self._say(line)

@@ -34,10 +34,6 @@ class Session:
 
         Raises ``ConfigurationError`` if none is configured and none runs.
         """
-        from shared import logs
-
-        # Lines for the log of a service would stand between the lines of an answer.
-        logs.configure("cli", level="debug" if self.debug else "warning")
         own = self.own_settings()
         if own.redis_url.get_secret_value() and own.postgres_host:
             return own

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from shared.postgres import Connection
 
 _SKEW_S = 2.0
-_MOVES_WITHIN_S = 3.0
+_MOVES_WITHIN_S = 2.0
 _MANY = 1000
 _OLDEST_POSTGRES = 14
 _START = "start Starling with its own servers ('starling up'), or set {} to one of yours"
