@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 
 import structlog
-from shared.archive import read_archive
 
 from services.coordinator.reaction import Coordinator, create_tables
+from services.coordinator.stranded import Stranded
 from shared import postgres, process
+from shared.archive import read_archive
 from shared.errors import StoreUnavailable
 from shared.follower import FOLLOWERS, Follower
 from shared.pausing import pause
@@ -18,6 +19,7 @@ from shared.streams import Streams
 log = structlog.get_logger(__name__)
 _PROMOTE_EVERY_S = 0.1
 _TRIM_EVERY_S = 60
+_STRANDED_EVERY_S = 15
 _CONSUMERS_EVERY_S = 3600
 
 
@@ -31,7 +33,8 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
     async def active() -> bool:
         return follower.active
 
-    upkeep = asyncio.create_task(_upkeep(streams, settings, follower, stop), name="upkeep")
+    stranded = Stranded(streams, pool, follower)
+    upkeep = asyncio.create_task(_upkeep(streams, settings, follower, stranded, stop), name="upkeep")
     try:
         async with process.health(settings, {"redis": streams.ping, "active": active}):
             await follower.run(stop)
@@ -42,10 +45,13 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
         await streams.close()
 
 
-async def _upkeep(streams: Streams, settings: Settings, follower: Follower, stop: asyncio.Event) -> None:
+async def _upkeep(
+    streams: Streams, settings: Settings, follower: Follower, stranded: Stranded, stop: asyncio.Event
+) -> None:
     """Clockwork of the active coordinator."""
     clock = asyncio.get_running_loop().time
     trim_at = consumers_at = clock() + _TRIM_EVERY_S
+    stranded_at = clock() + _STRANDED_EVERY_S
     while not stop.is_set():
         await pause(stop, _PROMOTE_EVERY_S)
         if not follower.active:
@@ -56,6 +62,9 @@ async def _upkeep(streams: Streams, settings: Settings, follower: Follower, stop
             if clock() >= trim_at:
                 trim_at = clock() + _TRIM_EVERY_S
                 await _trim(streams, settings)
+            if clock() >= stranded_at:
+                stranded_at = clock() + _STRANDED_EVERY_S
+                await stranded.look()
             if clock() >= consumers_at:
                 consumers_at = clock() + _CONSUMERS_EVERY_S
                 await streams.forget_idle_consumers(idle_ms=24 * 3600 * 1000)

@@ -12,8 +12,10 @@ import pytest
 from services.coordinator import outbox
 from services.coordinator.policies import analysis_runs
 from services.coordinator.reaction import Coordinator, create_tables
+from services.coordinator.stranded import Stranded
 from shared import postgres
 from shared.events import (
+    AnalysisRequested,
     AnalysisRunCompleted,
     AnalysisRunStarted,
     Event,
@@ -67,8 +69,20 @@ def _failed(number: int) -> TrackAnalysisFailed:
 
 
 STARTED = AnalysisRunStarted(run_id=given.RUN, server_ids=(given.SERVER,))
-LISTED = LibraryScanCompleted(run_id=given.RUN, server_id=given.SERVER, total=4)
-WHOLE_RUN: list[Event] = [STARTED, _discovered(1, 2), _discovered(3, 4), LISTED, *map(_skipped, (1, 2, 3)), _failed(4)]
+
+
+def _listed(total: int) -> LibraryScanCompleted:
+    return LibraryScanCompleted(run_id=given.RUN, server_id=given.SERVER, total=total)
+
+
+WHOLE_RUN: list[Event] = [
+    STARTED,
+    _discovered(1, 2),
+    _discovered(3, 4),
+    _listed(4),
+    *map(_skipped, (1, 2, 3)),
+    _failed(4),
+]
 
 
 async def _decide(connection: Connection, events: Sequence[Event]) -> list[AnalysisRunCompleted]:
@@ -95,7 +109,7 @@ async def test_a_run_ends_once_with_its_totals_however_its_events_are_ordered_an
 
 
 async def test_a_second_terminal_event_of_a_track_is_not_counted(connection: Connection) -> None:
-    assert await _decide(connection, [STARTED, _discovered(1, 2), LISTED, _failed(1), _skipped(1)]) == []
+    assert await _decide(connection, [STARTED, _discovered(1, 2), _listed(2), _failed(1), _skipped(1)]) == []
 
     (completed,) = await _decide(connection, [_skipped(2)])
     assert (completed.skipped, completed.failed) == (1, 1)
@@ -113,13 +127,66 @@ async def test_a_run_without_a_usable_library_ends_as_failed(connection: Connect
 async def test_a_cancelled_run_says_so_when_everything_in_hand_has_ended(connection: Connection) -> None:
     assert await _decide(connection, [STARTED, _discovered(1), RunCancelled(run_id=given.RUN)]) == []
 
-    (completed,) = await _decide(connection, [LISTED, _skipped(1)])
+    (completed,) = await _decide(connection, [_listed(1), _skipped(1)])
 
     assert completed.state == "cancelled"
 
 
+async def test_a_run_whose_commands_were_lost_ends_by_name_instead_of_hanging(settings: Settings) -> None:
+    await create_tables(settings)
+    streams = Streams(settings)
+    pool = await postgres.open_pool(settings)
+    stop = asyncio.Event()
+    follower = Follower("coordinator", settings, streams, Coordinator(streams, pool))
+    task = asyncio.create_task(follower.run(stop))
+    other = derived_id("never started")
+    requested = AnalysisRequested(run_id=other, server_ids=(given.SERVER,))
+    for event in (STARTED, _discovered(1, 2), _skipped(1), requested):
+        await streams.log.append(Unit(uuid7(), events=[wrap(event)]))
+    stranded = Stranded(streams, pool, follower)
+
+    async def noticed() -> bool:
+        return await stranded.look() > 0
+
+    await until(noticed, "the loss was noticed")
+
+    async def both_ended() -> bool:
+        entries = await streams.log.page(0, 100)
+        return [entry.raw.type for entry in entries].count("analysis.run_completed") == 2
+
+    await until(both_ended, "both runs ended")
+    reasons = [
+        TrackAnalysisFailed.model_validate_json(entry.raw.data).reason
+        for entry in await streams.log.page(0, 100)
+        if entry.raw.type == "track.analysis_failed"
+    ]
+    assert reasons == ["work_lost"]
+    assert await stranded.look() == await stranded.look() == 0
+    stop.set()
+    await task
+    pool.terminate()
+    await streams.close()
+
+
+async def test_a_run_with_work_left_is_not_given_up(settings: Settings) -> None:
+    await create_tables(settings)
+    streams = Streams(settings)
+    pool = await postgres.open_pool(settings)
+    await streams.log.append(
+        Unit(uuid7(), events=[wrap(STARTED)], commands=[Send(wrap(given.fetch_audio()), delay_s=3600)])
+    )
+    follower = Follower("coordinator", settings, streams, Coordinator(streams, pool))
+    follower.position = await streams.log.last()
+    stranded = Stranded(streams, pool, follower)
+
+    assert [await stranded.look() for _ in range(3)] == [0, 0, 0]
+
+    await pool.close()
+    await streams.close()
+
+
 async def test_an_empty_library_is_a_finished_run(connection: Connection) -> None:
-    (completed,) = await _decide(connection, [STARTED, LISTED])
+    (completed,) = await _decide(connection, [STARTED, _listed(0)])
     assert (completed.state, completed.discovered) == ("completed", 0)
 
 
