@@ -59,7 +59,7 @@ _REFUSED = (asyncpg.DataError, asyncpg.ProgramLimitExceededError)
 _READ = f"""
 SELECT {", ".join(_COLUMNS)} FROM event_log WHERE position > $1 AND position <= $3 ORDER BY position LIMIT $2
 """  # noqa: S608 - constants
-_END = (1 << 63) - 1
+END = (1 << 63) - 1
 
 _INSERT = f"""
 INSERT INTO event_log ({", ".join(_COLUMNS)}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
@@ -87,12 +87,12 @@ async def _insert(connection: Connection, entry: LogEntry, row: tuple[Any, ...])
         await connection.execute(_INSERT, *_row(entry, wrapped=True))
 
 
-async def read_archive(connection: Connection, after: int, most: int, until: int = _END) -> list[LogEntry]:
+async def read_archive(connection: Connection, after: int, most: int, until: int = END) -> list[LogEntry]:
     """At most ``most`` archived events behind position ``after`` (up to and with ``until``), in order."""
     return [_entry(row) for row in await connection.fetch(_READ, after, most, until)]
 
 
-async def archived(connection: Connection, until: int = _END) -> int:
+async def archived(connection: Connection, until: int = END) -> int:
     """How many events the archive holds, up to and with position ``until``."""
     return int(await connection.fetchval("SELECT count(*) FROM event_log WHERE position <= $1", until))
 
@@ -119,8 +119,8 @@ def _text(data: bytes) -> str:
         text = data.decode()
     except UnicodeDecodeError:
         return _wrap(data)
-    # Two things that PostgreSQL takes and that would not come back the same: our own wrapping, and a bare NUL.
-    return _wrap(data) if _RAW in text or "\x00" in text else text
+    # Our own wrapping must come back as it was, and a NUL is the one thing JSON allows and ``jsonb`` does not.
+    return _wrap(data) if _RAW in text or "\\u0000" in text or "\x00" in text else text
 
 
 def _wrap(data: bytes) -> str:

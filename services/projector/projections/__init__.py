@@ -1,0 +1,14 @@
+"""The read models, one file each. A new one is added to ``PROJECTIONS``."""
+
+from __future__ import annotations
+
+from services.projector.projections.base import Projection, project
+from services.projector.projections.runs import RUNS
+from services.projector.projections.servers import SERVERS
+from services.projector.projections.track_analysis import TRACK_ANALYSIS
+from services.projector.projections.track_vectors import TRACK_VECTORS
+from services.projector.projections.tracks import TRACKS
+
+__all__ = ["PROJECTIONS", "Projection", "project"]
+
+PROJECTIONS = (SERVERS, TRACKS, TRACK_ANALYSIS, TRACK_VECTORS, RUNS)

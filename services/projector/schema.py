@@ -1,0 +1,97 @@
+"""The tables of the projector: creating them, and telling whether they belong to this release."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+import asyncpg
+import structlog
+
+from services.projector.projections import PROJECTIONS
+from shared import postgres
+from shared.archive import EVENT_LOG_TABLE
+from shared.follower import POSITIONS_TABLE
+from shared.settings import Settings
+
+if TYPE_CHECKING:
+    from shared.postgres import Connection
+
+log = structlog.get_logger(__name__)
+
+VERSION_TABLE = "CREATE TABLE read_model_version (version text NOT NULL)"
+"""In the schema of the read models, so that it changes together with them."""
+
+TABLES = tuple(table for projection in PROJECTIONS for table in projection.tables)
+
+
+def version() -> str:
+    """Of the read models of this release: changes with any projection's version and any DDL."""
+    parts = [(item.name, str(item.version), item.create, *item.indexes) for item in PROJECTIONS]
+    return hashlib.blake2b(repr(parts).encode(), digest_size=8).hexdigest()
+
+
+async def create_kept(settings: Settings) -> None:
+    """Create what is kept for good: archive and positions. Safe to repeat."""
+    connection = await postgres.open_connection(settings)
+    schema = f'"{settings.kept_schema}"'
+    try:
+        async with postgres.translated():
+            await postgres.create_schemas(
+                connection,
+                [settings.kept_schema],
+                statements=[table.format(schema=schema) for table in (EVENT_LOG_TABLE, POSITIONS_TABLE)],
+            )
+    finally:
+        connection.terminate()
+
+
+async def create_read_models(connection: Connection, schema: str) -> None:
+    """Create schema and tables, empty and without the indexes that only readers need. ``schema`` must be the first of
+    the connection's search path."""
+    await connection.execute(f'CREATE SCHEMA "{schema}"')
+    for projection in PROJECTIONS:
+        await connection.execute(projection.create)
+    await connection.execute(VERSION_TABLE)
+    await connection.execute("INSERT INTO read_model_version (version) VALUES ($1)", version())
+
+
+async def create_indexes(connection: Connection, kept_schema: str) -> None:
+    """Create the readers' indexes, and let the planner look at the tables."""
+    trigrams = await _trigrams(connection, kept_schema)
+    for projection in PROJECTIONS:
+        for index in projection.indexes:
+            if trigrams or "{trigrams}" not in index:
+                await connection.execute(index.format(trigrams=trigrams))
+        for table in projection.tables:
+            await connection.execute(f"ANALYZE {table}")
+
+
+async def _trigrams(connection: Connection, kept_schema: str) -> str | None:
+    """The operator class for substring search, by its full name. None when the server does not have the extension or
+    does not let us create it: search works without, only slower."""
+    for schema in ("public", kept_schema):
+        try:
+            async with connection.transaction():
+                await connection.execute("SELECT pg_advisory_xact_lock(hashtext('starling:create'))")
+                await connection.execute(f'CREATE EXTENSION IF NOT EXISTS pg_trgm SCHEMA "{schema}"')
+            break
+        except asyncpg.PostgresError as error:
+            log.warning("no_trigram_index", schema=schema, error=str(error))
+    found = await connection.fetchval(
+        "SELECT quote_ident(n.nspname) FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace"
+        " WHERE e.extname = 'pg_trgm'"
+    )
+    return f"{found}.gin_trgm_ops" if found else None
+
+
+async def is_current(connection: Connection, schema: str) -> bool:
+    """True when ``schema`` holds all tables, made by a release with the same read models."""
+    present = {
+        row["tablename"]
+        for row in await connection.fetch("SELECT tablename FROM pg_tables WHERE schemaname = $1", schema)
+    }
+    if not present.issuperset((*TABLES, "read_model_version")):
+        return False
+    found = await connection.fetch(f'SELECT version FROM "{schema}".read_model_version')  # noqa: S608
+    return [row["version"] for row in found] == [version()]
