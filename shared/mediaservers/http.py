@@ -67,18 +67,26 @@ class Answer:
 def server_url(text: str | None) -> URL:
     """The address of a server as a user types it. Raises ``InvalidInput``, which never repeats the address, since that
     may hold a password."""
-    try:
-        url = URL((text or "").strip())
-        port = url.port
-    except ValueError:
-        raise InvalidInput("url", "this is not an address; it looks like http://server:4533") from None
-    if url.scheme not in {"http", "https"} or not url.host or not port:
+    url = _parsed((text or "").strip())
+    if url is None:
+        raise InvalidInput("url", "this is not an address; it looks like http://server:4533")
+    if url.scheme not in {"http", "https"} or not url.host or not url.port:
         raise InvalidInput("url", "give an address that begins with http:// or https://, e.g. http://server:4533")
     if url.user or url.password:
         raise InvalidInput("url", "put user name and password into their own fields, not into the address")
     if url.query_string or url.fragment:
         raise InvalidInput("url", "leave out what follows the ? or # in the address")
     return url
+
+
+def _parsed(text: str) -> URL | None:
+    """None for what is no URL. The parser's exceptions repeat it, so none of them gets out."""
+    try:
+        url = URL(text)
+        usable = not any(letter.isspace() for letter in text) and url.port != 0
+    except ValueError:
+        return None
+    return url if usable else None
 
 
 class HttpServer:
