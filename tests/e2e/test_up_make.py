@@ -80,3 +80,56 @@ def test_ctrl_c_reaches_the_program(checkout: Path) -> None:
 
     assert _called(checkout, "signal") == signal.SIGINT
     make.wait(10)
+
+
+@pytest.fixture
+def poor(tmp_path: Path) -> Path:
+    """A folder of programs as on a machine of an ordinary user that has little: for PATH."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    for name in ("sh", "grep", "touch", "rm"):
+        (folder / name).symlink_to(f"/bin/{name}")
+    for name, script in {"id": "echo 1000", "apt-get": "echo must not be called; exit 9"}.items():
+        (folder / name).write_text(f"#!/bin/sh\n{script}\n")
+        (folder / name).chmod(0o755)
+    return folder
+
+
+def _make(target: str, checkout: Path, path: Path) -> subprocess.CompletedProcess[str]:
+    make = shutil.which("make")
+    assert make is not None
+    return subprocess.run(
+        [make, target], cwd=checkout, env={"PATH": str(path)}, capture_output=True, text=True, timeout=20, check=False
+    )
+
+
+@pytest.mark.parametrize(
+    ("python", "advice"),
+    [
+        ("exit 1", "Starling needs Python 3.11 or newer; install python3 and try again."),
+        (
+            'case "$2" in *ensurepip*) exit 1;; esac',
+            "Python's venv module is missing; install it: sudo apt-get install python3-venv",
+        ),
+    ],
+    ids=["old python", "no venv module"],
+)
+def test_what_python_lacks_is_said_in_one_line(checkout: Path, poor: Path, python: str, advice: str) -> None:
+    shutil.rmtree(checkout / ".venv")
+    (poor / "python3").write_text(f"#!/bin/sh\n{python}\n")
+    (poor / "python3").chmod(0o755)
+
+    made = _make("run", checkout, poor)
+
+    assert made.returncode != 0
+    assert made.stderr.splitlines()[0] == advice
+    assert made.stdout == ""
+
+
+def test_an_ordinary_user_is_told_which_programs_the_tests_need(checkout: Path, poor: Path) -> None:
+    made = _make("system-packages", checkout, poor)
+
+    assert made.returncode != 0
+    assert made.stderr.startswith(
+        "The tests need more system packages; install them: sudo apt-get install chromium redis-server"
+    )
