@@ -13,5 +13,7 @@ startKeys();
 startStore();
 startPlayer(document.body);
 effect(() => document.body.classList.toggle("has-player", track.value !== null));
-render(html`<${App} />`, document.getElementById("app"));
+const root = document.getElementById("app");
+root.replaceChildren();
+render(html`<${App} />`, root);
 boot().then(startLive);

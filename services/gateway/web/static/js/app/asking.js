@@ -26,7 +26,7 @@ function ask(kind, details) {
  */
 export const confirm = (details) => ask("confirm", details);
 
-/** What to analyse and how. @returns {Promise<{server_id: string, profile: string, scope: string} | null>} */
+/** What to analyse and how. @returns {Promise<{server_id?: string, profile: string, scope: string} | null>} */
 export const askAnalysis = (details = {}) => ask("analyse", details);
 
 export const showKeys = () => ask("keys", {});

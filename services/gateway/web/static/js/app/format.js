@@ -62,6 +62,9 @@ export function keyShort(key, scale) {
   return key ? `${key.replace("#", "♯")}${scale === "minor" ? "m" : ""}` : "–";
 }
 
+/** The same text with a capital in front. */
+export const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1);
+
 /** Artist and album in one line, without empty parts. */
 export const byLine = (track) => [track.artist, track.album].filter(Boolean).join(" · ");
 export const artistOf = (track) => track.artist || track.album_artist || "Unknown artist";

@@ -83,6 +83,7 @@ export async function boot() {
     await loadServers();
   } catch (problem) {
     bootProblem.value = problem;
+    return;
   }
   loadStatus().catch(() => {});
 }
@@ -92,9 +93,11 @@ export function startStore() {
   on("servers", ({ items }) => {
     servers.value = items;
   });
+  let first = true;
   on("open", async () => {
-    if (servers.value === null && !bootProblem.value) return;
-    await boot();
+    // The page has just asked for everything itself when the stream opens for the first time.
+    if (!first) await boot();
+    first = false;
     // A run may have ended while nobody listened.
     for (const run of activeRuns.value) get(`/runs/${run.id}`).then(noteRuns, () => {});
   });

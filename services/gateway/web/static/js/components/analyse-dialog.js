@@ -26,18 +26,18 @@ export function Choices({ legend, name, options, value, onChange }) {
 
 export function AnalyseDialog({ ask }) {
   const all = servers.value ?? [];
-  const [server, setServer] = useState(ask.server_id ?? all[0]?.id);
+  const [server, setServer] = useState(ask.server_id ?? (all.length === 1 ? all[0].id : ""));
   const [profile, setProfile] = useState(ask.profile ?? "fast");
   const [scope, setScope] = useState(ask.scope ?? "needed");
   const submit = (event) => {
     event.preventDefault();
-    ask.answer({ server_id: server, profile, scope });
+    ask.answer({ ...(server ? { server_id: server } : {}), profile, scope });
   };
   return html`<form onSubmit=${submit}>
-    <h2 id="dialog-title">Analyse ${all.length === 1 ? all[0].name : "a library"}</h2>
+    <h2 id="dialog-title">Analyse ${all.length === 1 ? all[0].name : "your music"}</h2>
     ${all.length > 1 &&
     html`<label class="field"><span>Library</span>
-      <select value=${server} onChange=${(event) => setServer(event.target.value)}>${all.map((one) => html`<option key=${one.id} value=${one.id}>${one.name}</option>`)}</select>
+      <select value=${server} onChange=${(event) => setServer(event.target.value)}><option value="">Every library</option>${all.map((one) => html`<option key=${one.id} value=${one.id}>${one.name}</option>`)}</select>
     </label>`}
     <${Choices} legend="How closely" name="profile" options=${PROFILES} value=${profile} onChange=${setProfile} />
     <${Choices} legend="Which songs" name="scope" options=${SCOPES} value=${scope} onChange=${setScope} />

@@ -15,7 +15,7 @@ function Group({ failure }) {
   return html`<li class="failure-group">
     <p><b>${title}</b> <span class="badge badge-failed">${count(failure.count)}</span></p>
     <p>${advice}</p>
-    ${failure.example_title && html`<p class="quiet">Such as <a href="/tracks/${failure.example_track_id}">${failure.example_title}</a>${failure.example_detail && `: “${failure.example_detail}”`}</p>`}
+    ${failure.example_track_id && html`<p class="quiet">Such as <a href="/tracks/${failure.example_track_id}">${failure.example_title ?? "this one"}</a>${failure.example_detail && `: “${failure.example_detail}”`}</p>`}
   </li>`;
 }
 
@@ -26,7 +26,7 @@ function Every({ run }) {
   if (!data) return html`<${Ghosts} rows=${3} />`;
   return html`<ul class="failed-songs">
       ${data.items.map(
-        (item) => html`<li key=${item.track_id}><a href="/tracks/${item.track_id}" data-row>${item.title}</a><span class="quiet"> ${item.artist}</span><p>${explain(item.reason).title}: “${item.detail}”</p></li>`,
+        (item) => html`<li key=${item.track_id}><a href="/tracks/${item.track_id}" data-row>${item.title ?? "A song without a name"}</a><span class="quiet"> ${item.artist}</span><p>${explain(item.reason).title}: “${item.detail}”</p></li>`,
       )}
     </ul>
     ${more && html`<button type="button" class="button" disabled=${busy} onClick=${() => more().catch(sayProblem)}>More</button>`}`;

@@ -1,6 +1,6 @@
 import { html, useState } from "../app/view.js";
 import { post } from "../app/api.js";
-import { plural } from "../app/format.js";
+import { plural, sentence } from "../app/format.js";
 import { forgetLists } from "../app/paged.js";
 import { loadServers, startAnalysis } from "../app/store.js";
 import { Elapsed } from "./elapsed.js";
@@ -43,14 +43,15 @@ function Field({ field, value, problem, onInput }) {
     <span>${field.label}</span>
     <input id=${id} name=${field.name} type=${field.type ?? "text"} value=${value ?? ""} placeholder=${field.placeholder ?? ""} inputmode=${field.inputmode} autocomplete=${field.autocomplete ?? "off"}
       autocapitalize="none" spellcheck=${false} aria-invalid=${problem ? "true" : undefined} aria-describedby=${problem ? `${id}-problem` : undefined} onInput=${(event) => onInput(field.name, event.target.value)} />
-    ${problem && html`<small id="${id}-problem" class="field-problem">${problem}</small>`}
+    ${problem && html`<small id="${id}-problem" class="field-problem">${sentence(problem)}</small>`}
   </label>`;
 }
 
 function Result({ result }) {
+  const more = result.ok && result.tracks_seen > 0 && !result.message.includes(String(result.tracks_seen));
   return html`<div class="result ${result.ok ? "is-good" : "is-bad"}" role=${result.ok ? "status" : "alert"}>
     <${Icon} name=${result.ok ? "check" : "alert"} />
-    <p>${result.message}${result.ok && result.tracks_seen > 0 ? html`<small>A first look saw ${plural(result.tracks_seen, "song")}.</small>` : ""}</p>
+    <p>${sentence(result.message)}${more && html`<small>A first look saw ${plural(result.tracks_seen, "song")}.</small>`}</p>
   </div>`;
 }
 

@@ -34,13 +34,25 @@ function Skips({ run }) {
   </section>`;
 }
 
+/** Items that a library names but that could not be taken in. */
+function Unlisted({ scan }) {
+  if (!scan.problem_count) return null;
+  return html`<details><summary>${plural(scan.problem_count, "item")} could not be listed</summary>
+    <ul class="plain-list quiet">${scan.problems.map((problem) => html`<li key=${problem}>${problem}</li>`)}</ul>
+    ${scan.problem_count > scan.problems.length && html`<p class="quiet">These are the first ${scan.problems.length}.</p>`}
+  </details>`;
+}
+
 function Scans({ run }) {
   return html`<section class="card"><h2>Libraries</h2>
     <ul class="plain-list">
       ${run.scans.map((scan) => {
-        if (scan.state !== "failed") return html`<li key=${scan.server_id}><b>${serverName(scan.server_id)}</b>: ${plural(scan.listed, "song")} listed${scan.state === "running" ? " so far" : ""}.</li>`;
+        if (scan.state !== "failed") {
+          const soFar = scan.state === "running" ? " so far" : "";
+          return html`<li key=${scan.server_id}><b>${serverName(scan.server_id)}</b>: ${plural(scan.listed, "song")} listed${soFar}.<${Unlisted} scan=${scan} /></li>`;
+        }
         const { title, advice } = explain(scan.reason);
-        return html`<li key=${scan.server_id} class="is-bad"><b>${serverName(scan.server_id)}</b>: listing broke off after ${plural(scan.listed, "song")}. ${title}. ${scan.detail && `“${scan.detail}” `}${advice}</li>`;
+        return html`<li key=${scan.server_id} class="is-bad"><b>${serverName(scan.server_id)}</b>: listing broke off after ${plural(scan.listed, "song")}. ${title}. ${scan.detail && `“${scan.detail}” `}${advice}<${Unlisted} scan=${scan} /></li>`;
       })}
     </ul>
   </section>`;
