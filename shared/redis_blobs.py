@@ -6,6 +6,9 @@ Both are only touched together, so that the sum is right whoever dies when.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from redis.asyncio import Redis
 from redis.exceptions import OutOfMemoryError
 
@@ -49,15 +52,14 @@ class RedisBlobs:
     async def reserve(self, key: str, size: int, budget: int, ttl_s: int) -> bool:
         """What has expired is no longer counted."""
         keys = [f"{self._prefix}:sizes", f"{self._prefix}:ends"]
-        return bool(await self._reserve(keys=keys, args=[key, size, budget, ttl_s]))
+        with _waiting_for_memory():
+            return bool(await self._reserve(keys=keys, args=[key, size, budget, ttl_s]))
 
     @translated
     async def set_chunk(self, key: str, number: int, data: bytes, ttl_s: int) -> None:
-        """Raises ``Backpressure`` when the server's own memory limit is reached."""
-        try:
+        """Keep one chunk for so long."""
+        with _waiting_for_memory():
             await self._client.set(self._chunk(key, number), data, ex=ttl_s)
-        except OutOfMemoryError:
-            raise Backpressure("the Redis-protocol server's memory is full") from None
 
     @translated
     async def get_chunk(self, key: str, number: int) -> bytes | None:
@@ -82,3 +84,12 @@ class RedisBlobs:
 
     def _chunk(self, key: str, number: int) -> str:
         return f"{self._prefix}:{key}:{number}"
+
+
+@contextmanager
+def _waiting_for_memory() -> Iterator[None]:
+    """The server's own memory limit is a budget too."""
+    try:
+        yield
+    except OutOfMemoryError:
+        raise Backpressure("the Redis-protocol server's memory is full") from None
