@@ -150,7 +150,7 @@ async def watch(api: Api, run_id: str, *, as_json: bool, after: str | None = Non
 
 async def _say_troubles(api: Api, run: Run) -> None:
     """Libraries that could not be listed, and tracks that failed, with one example each."""
-    broken = [scan for scan in run["scans"] if scan["state"] == "failed"]
+    broken = [scan for scan in run["scans"] if scan["state"] == "failed" and scan["reason"] != "cancelled"]
     names = {server["id"]: server["name"] for server in await api.servers()} if broken else {}
     for scan in broken:
         name, reason = names.get(scan["server_id"], scan["server_id"]), in_words(scan["reason"] or "unknown")
@@ -221,8 +221,9 @@ async def command_run(session: Session, run: str, verb: str) -> int:
     async with session.api() as api:
         run_id = await find_run(api, run)
         accepted = await api.command_run(run_id, verb)
-        state: str = (await api.run(run_id, after=accepted["position"]))["state"]
-    say(f"Run {run_id} is {'being cancelled' if verb == 'cancel' and state not in ENDED else state}.")
+        state = (await api.run(run_id, after=accepted["position"]))["state"]
+    words = {"pause": "is paused", "resume": "goes on", "cancel": "is being cancelled"}
+    say(f"Run {run_id} {f'is {state}' if state in ENDED else words[verb]}.")
     return OK
 
 

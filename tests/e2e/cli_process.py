@@ -40,7 +40,7 @@ async def start(environment: Mapping[str, str], *arguments: str) -> Process:
     )
 
 
-async def starling(environment: Mapping[str, str], *arguments: str) -> Said:
+async def run(environment: Mapping[str, str], *arguments: str) -> Said:
     """Run ``starling`` to its end."""
     process = await start(environment, *arguments)
     out, err = await asyncio.wait_for(process.communicate(), SECONDS)

@@ -287,7 +287,7 @@ def test_a_data_directory_that_others_can_enter_is_a_problem(tmp_path: Path) -> 
 
 
 async def test_commands_say_so_when_there_is_nothing_to_look_into(tmp_path: Path) -> None:
-    said = await cli_process.starling({"STARLING_DATA_DIR": str(tmp_path / "none")}, "events", "tail")
+    said = await cli_process.run({"STARLING_DATA_DIR": str(tmp_path / "none")}, "events", "tail")
     assert said.code == 2
     assert said.err == (
         f"starling: Starling is not running on {tmp_path / 'none'}; "

@@ -164,7 +164,7 @@ async def followers(patient: Patient) -> Finding:
     stuck = [name for name, position in behind.items() if first.get(name) == position]
     if stuck:
         lags = [f"{name} is {await _lag(streams, behind[name])} behind and does not move" for name in stuck]
-        return problem("; ".join(lags), f"see that {' and '.join(stuck)} run, and look at their logs")
+        return problem("; ".join(lags), f"start {' and '.join(stuck)} if need be, and look at what they log")
     return note("; ".join([f"{name} is {await _lag(streams, at)} behind, catching up" for name, at in behind.items()]))
 
 
