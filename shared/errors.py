@@ -75,7 +75,7 @@ class Permanent(StarlingError):
 
 class BadAudio(Permanent):
     """Reasons: empty_file, not_audio, corrupt, unsupported, too_short, too_long, memory_limit, time_limit,
-    file_missing, outside_root, decoder_crashed."""
+    too_large, no_permission, file_missing, outside_root, decoder_crashed."""
 
 
 class ServerRefused(Permanent):

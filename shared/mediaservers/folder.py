@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import BinaryIO, TypeVar
 from uuid import UUID
 
-from shared.errors import BadAudio, InvalidInput, LibraryUnusable, ServerUnavailable, StarlingError
+from shared.errors import BadAudio, InvalidInput, ServerUnavailable, StarlingError
 from shared.events import LibraryTrack
 from shared.mediaservers.base import AudioStream, ListedItem, ListingPage, ServerConfig, ServerTest
 from shared.mediaservers.descriptions import clean_text
@@ -163,9 +163,7 @@ class FolderServer:
             with self._open(item.item_id) as file:
                 size = os.fstat(file.fileno()).st_size
                 return describe_file(self._server_id, item, read_tags(file, item.item_id), size)
-        except (BadAudio, LibraryUnusable) as error:
-            if error.reason in {"folder_missing", "not_a_folder"}:
-                raise
+        except BadAudio:
             return describe_file(self._server_id, item, Tags(), None)
 
     def _stream(
@@ -216,12 +214,12 @@ class _FileChunks:
         self.file.close()
 
 
-def _unusable(item_id: str, error: OSError) -> BadAudio | LibraryUnusable:
+def _unusable(item_id: str, error: OSError) -> BadAudio:
     """What an operating system error about one file means. Raises ``ServerUnavailable`` when its disk is gone."""
     name = clean_text(item_id)
     raise_if_disk_is_gone(item_id, error)
     if error.errno in (errno.EACCES, errno.EPERM):
-        return LibraryUnusable("no_permission", f"{name} may not be read; give the user that runs Starling access")
+        return BadAudio("no_permission", f"{name} may not be read; give the user that runs Starling access")
     if error.errno == errno.ELOOP:
         return BadAudio("outside_root", f"{name} is a link and was not followed")
     return BadAudio("file_missing", f"{name} is no longer there ({error.strerror})")
