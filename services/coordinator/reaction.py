@@ -11,6 +11,7 @@ import structlog
 from services.coordinator import outbox
 from services.coordinator.policies import analysis_runs
 from shared import postgres, telemetry
+from shared.archive import EVENT_LOG_TABLE
 from shared.events import Event
 from shared.follower import POSITIONS_TABLE, parse
 from shared.messages import Envelope
@@ -35,7 +36,7 @@ class Policy:
 
 
 POLICIES = (Policy(analysis_runs.name, analysis_runs.handles, analysis_runs.decide),)
-TABLES = (POSITIONS_TABLE, outbox.TABLE, *analysis_runs.TABLES)
+TABLES = (EVENT_LOG_TABLE, POSITIONS_TABLE, outbox.TABLE, *analysis_runs.TABLES)
 
 
 class Coordinator:
