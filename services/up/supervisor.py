@@ -83,6 +83,7 @@ class Supervisor:
             self._listen_to_signals()
             self._prepare(port)
             self._publish()
+            self._output.say("up", f"starting, with all data in {self._data_dir}")
             try:
                 await self._until_stopping(self._start_servers())
                 await self._keep_everything()

@@ -162,8 +162,8 @@ def test_what_runs_can_be_found_by_the_owner_alone(lasting: Instance) -> None:
 
 def test_kill_9_of_the_parent_leaves_no_orphan_and_the_next_start_finds_everything(start: Start) -> None:
     first = start().is_up()
+    until(lambda: "sleep" in [process.name() for process in first.family()], "the worker has a child of its own")
     family = first.family()
-    assert any("sleep" in process.name() for process in family), "the worker's own child is part of the test"
 
     first.process.kill()
     second = start()
@@ -248,7 +248,8 @@ def test_a_service_that_fails_is_started_again_after_longer_and_longer_waits(
 
     instance.says("crasher ended with code 3; it starts again in 1 s")
 
-    lines = instance.output.splitlines()
+    greeting, *lines = instance.output.splitlines()
+    assert greeting == f"up          | starting, with all data in {instance.data_dir}"
     assert [line.partition("| ")[2] for line in lines[:4]] == [
         "cannot go on",
         "crasher ended with code 3; it starts again in 0.5 s",
