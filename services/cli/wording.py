@@ -145,9 +145,9 @@ def _speed(run: Run) -> str:
 
 
 def fields(values: Mapping[str, object]) -> str:
-    """``name=value`` pairs: numbers and words as they are, lists by their length."""
+    """``name=value`` pairs: numbers and words as they are, lists by their length; ids, which are long, at the end."""
     parts = []
-    for name, value in values.items():
+    for name, value in sorted(values.items(), key=lambda pair: pair[0].endswith("_id")):
         if isinstance(value, (list, tuple)):
             parts.append(f"{name}[{len(value)}]")
         elif isinstance(value, Mapping):

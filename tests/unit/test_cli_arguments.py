@@ -108,8 +108,10 @@ def test_a_type_or_run_that_cannot_be_is_refused_by_name() -> None:
 
 
 def test_an_event_on_a_line_tells_its_figures_and_hides_its_tricks() -> None:
-    line = as_line(an_entry({"track_id": "t1", "tempo_bpm": 120.5, "tracks": [1, 2], "title": "a\x1b[2J"}))
-    assert "track.analyzed            track:t1  tempo_bpm=120.5 tracks[2] title=a\ufffd[2J" in line
+    line = as_line(
+        an_entry({"track_id": "t1", "run_id": "r1", "tempo_bpm": 120.5, "tracks": [1, 2], "title": "a\x1b[2J"})
+    )
+    assert "track.analyzed            track:t1  tempo_bpm=120.5 tracks[2] title=a\ufffd[2J run_id=r1" in line
     assert line.count("t1") == 1
 
 

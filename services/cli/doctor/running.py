@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import time
 
 import asyncpg
 
+from services.cli.answers import IndexState
 from services.cli.client import ApiError, Unreachable
 from services.cli.doctor.finding import Finding, Patient, note, ok, problem
 from services.cli.progress import Pace, shown
@@ -13,7 +16,9 @@ from services.cli.wording import count
 from services.up.datadir import load_state
 from services.up.supervisor import SERVICES
 from shared.embedding import SPACE
-from shared.errors import ConfigurationError, StarlingError
+from shared.errors import ConfigurationError, StarlingError, StoreUnavailable
+
+_CATCHES_UP_WITHIN_S = 3.0
 
 
 async def services(patient: Patient) -> Finding:
@@ -54,29 +59,35 @@ async def gateway(patient: Patient) -> Finding:
 
 
 async def index(patient: Patient) -> Finding:
-    """The gateway can compare as many tracks as there are vectors."""
+    """The gateway can compare as many tracks as there are vectors, or is on its way there."""
     try:
-        async with patient.session.api() as api:
-            state = (await api.status())["index"]
+        first, kept = await _vectors(patient)
+        state, deadline = first, time.monotonic() + _CATCHES_UP_WITHIN_S
+        while (not state["ready"] or state["vectors"] != kept) and time.monotonic() < deadline:
+            await asyncio.sleep(0.2)
+            state, kept = await _vectors(patient)
     except StarlingError as error:
         return note(f"not looked at: {error}")
-    if patient.connection is None:
-        return note("not looked at, since postgres cannot be reached")
-    try:
-        kept: int = await patient.connection.fetchval(
-            "SELECT count(*) FROM track_vectors WHERE space = $1 AND NOT removed", SPACE
-        )
-    except asyncpg.PostgresError:
+    except asyncpg.UndefinedTableError:
         return note("there are no vectors yet")
-    if not state["ready"]:
-        return problem(f"it is still loading {count(kept, 'vector')}", "wait a moment and look again")
-    # A run adds vectors while we count.
-    if abs(kept - state["vectors"]) > max(100, kept // 100):
-        return problem(
-            f"it holds {count(state['vectors'], 'vector')}, the read models {kept:,}",
-            "look again; if the difference stays, restart the gateway, which loads them anew",
-        )
-    return ok(f"{count(state['vectors'], 'vector')} to compare")
+    held = f"it holds {state['vectors']:,} of {count(kept, 'vector')}"
+    if state["ready"] and state["vectors"] == kept:
+        return ok(f"{count(kept, 'vector')} to compare")
+    if state != first:
+        return note(f"{held} and is catching up")
+    return problem(held, "if it stays so, restart the gateway, which loads them anew, and look at what it logs")
+
+
+async def _vectors(patient: Patient) -> tuple[IndexState, int]:
+    """What the gateway holds, and how many there are."""
+    if patient.connection is None:
+        raise StoreUnavailable("PostgreSQL cannot be reached")
+    async with patient.session.api() as api:
+        state = (await api.status())["index"]
+    kept = await patient.connection.fetchval(
+        "SELECT count(*) FROM track_vectors WHERE space = $1 AND NOT removed", SPACE
+    )
+    return state, int(kept)
 
 
 async def rebuild(patient: Patient) -> Finding:
