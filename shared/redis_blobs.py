@@ -30,7 +30,8 @@ for i = 1, #entries, 2 do
 end
 if used + tonumber(ARGV[2]) > tonumber(ARGV[3]) then return 0 end
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
-redis.call('ZADD', KEYS[2], seconds + tonumber(ARGV[4]), ARGV[1])
+-- A second later than the chunks, since this clock counts whole seconds.
+redis.call('ZADD', KEYS[2], seconds + tonumber(ARGV[4]) + 1, ARGV[1])
 return 1
 """
 

@@ -133,8 +133,10 @@ class HttpServer:
             await self._session.close()
 
     def _timeout(self, total_s: float | None) -> aiohttp.ClientTimeout:
+        """``connect`` bounds the wait for a free connection as well."""
+        patience = self._patience
         return aiohttp.ClientTimeout(
-            total=total_s, sock_connect=self._patience.connect_s, sock_read=self._patience.idle_s
+            total=total_s, connect=patience.answer_s, sock_connect=patience.connect_s, sock_read=patience.idle_s
         )
 
     def _open_session(self) -> aiohttp.ClientSession:
