@@ -115,8 +115,9 @@ class Instance:
         return answer
 
     async def analyse(self, **options: Any) -> str:
-        """Start a run; its id."""
+        """Start a run and wait until it can be asked for; its id."""
         answer = await self.post("/api/v1/analysis", options)
+        await self.get(f"/api/v1/runs/{answer['run_id']}?after={answer['position']}")
         return str(answer["run_id"])
 
     async def ended(self, run_id: str, *, seconds: float = 90.0) -> dict[str, Any]:
