@@ -60,7 +60,9 @@ async def find_server(api: Api, target: str) -> Server | None:
     path = folder_at(api, target)
     exact = [s for s in servers if s["id"] == target or (s["path"] is not None and s["path"] == path)]
     exact = exact or [s for s in servers if s["url"] and s["url"].rstrip("/") == target.rstrip("/")]
-    found = exact or [s for s in servers if s["name"].casefold() == target.casefold()]
+    # "./music" is a folder, whatever libraries are named; "music" may be either, and a library comes first.
+    by_name = [] if path and os.sep in target else [s for s in servers if s["name"].casefold() == target.casefold()]
+    found = exact or by_name
     if len(found) > 1:
         lines = ", ".join(f"{s['id']} ({s['name']}, {s['path'] or s['url']})" for s in found)
         raise InvalidInput("server", f"{target} can mean several libraries; name one by its id: {lines}")
@@ -221,7 +223,13 @@ async def command_run(session: Session, run: str, verb: str) -> int:
     async with session.api() as api:
         run_id = await find_run(api, run)
         accepted = await api.command_run(run_id, verb)
-        state = (await api.run(run_id, after=accepted["position"]))["state"]
+        try:
+            state: str = (await api.run(run_id, after=accepted["position"]))["state"]
+        except ApiError as error:
+            # It was written down, which is what counts; what can be read lags behind.
+            if error.reason != "not_there_yet":
+                raise
+            state = "not known yet"
     words = {"pause": "is paused", "resume": "goes on", "cancel": "is being cancelled"}
     say(f"Run {run_id} {f'is {state}' if state in ENDED else words[verb]}.")
     return OK

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 from services.cli.answers import DeadLetter
 from services.cli.client import Api, ApiError
@@ -25,6 +26,13 @@ async def list_letters(session: Session, *, as_json: bool) -> int:
     else:
         table(("id", "given up", "command", "about", "reason", "detail"), [_row(letter) for letter in letters])
     return OK
+
+
+def checked(letter_id: str) -> str:
+    """``letter_id``, which becomes a part of an address. Raises ``InvalidInput`` on what cannot be one."""
+    if not re.fullmatch(r"\d{1,20}-\d{1,20}", letter_id):
+        raise InvalidInput("id", f"{letter_id} is not the id of a dead letter; 'starling dead list' shows them")
+    return letter_id
 
 
 async def every_letter(api: Api) -> list[DeadLetter]:
@@ -54,7 +62,7 @@ def _row(letter: DeadLetter) -> tuple[str, ...]:
 async def show_letter(session: Session, letter_id: str, *, as_json: bool) -> int:
     """Everything about one dead letter."""
     async with session.api() as api:
-        letter = await api.dead_letter(letter_id)
+        letter = await api.dead_letter(checked(letter_id))
     if as_json:
         say_json(letter)
         return OK
@@ -86,7 +94,7 @@ async def retry(session: Session, letter_id: str | None, *, every: bool) -> int:
         raise InvalidInput("id", "name one dead letter by its id, or say --all")
     async with session.api() as api:
         if letter_id is not None:
-            await api.retry(letter_id)
+            await api.retry(checked(letter_id))
             say(f"Sent back to work: {clean(letter_id)}")
             return OK
         return await _retry_all(api)

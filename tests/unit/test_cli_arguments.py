@@ -14,6 +14,7 @@ import pytest
 from services.cli.analysis import choose_scope
 from services.cli.app import hoisted
 from services.cli.client import Api, _sentence
+from services.cli.dead import checked
 from services.cli.doctor import CHECKS, DEEP, look
 from services.cli.doctor.finding import Check, Finding, Patient, ok
 from services.cli.doctor.machine import look_at_models
@@ -155,6 +156,13 @@ def test_only_this_machine_counts_as_local() -> None:
     local = [Api(url).is_local for url in ("http://127.0.0.1:8000/", "http://localhost", "http://[::1]:1")]
     assert local == [True, True, True]
     assert not Api("https://nas.example:8000").is_local
+
+
+@pytest.mark.parametrize("letter_id", ["..", "1-0/retry", "../servers", "", "\u0661-0x"])
+def test_what_is_no_id_of_a_dead_letter_never_becomes_an_address(letter_id: str) -> None:
+    with pytest.raises(InvalidInput, match="starling dead list"):
+        checked(letter_id)
+    assert checked("1700000000000-12") == "1700000000000-12"
 
 
 async def test_a_check_that_breaks_off_is_a_finding_of_its_own() -> None:
