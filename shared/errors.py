@@ -72,10 +72,19 @@ class Permanent(StarlingError):
         self.reason = reason
         self.detail = detail
 
+    @property
+    def of_the_content(self) -> bool:
+        """True when only another file would help; then nobody looks again until the file changes."""
+        return False
+
 
 class BadAudio(Permanent):
     """Reasons: empty_file, not_audio, corrupt, unsupported, too_short, too_long, memory_limit, time_limit,
     too_large, no_permission, file_missing, outside_root, decoder_crashed."""
+
+    @property
+    def of_the_content(self) -> bool:
+        return self.reason not in ("no_permission", "file_missing", "outside_root")
 
 
 class ServerRefused(Permanent):

@@ -197,7 +197,7 @@ class Worker(Generic[D]):
         try:
             outcome = await self._handlers[type(command.message)](command.message, context)
         except Permanent as error:
-            failure = Failure(error.reason, error.detail, permanent=True)
+            failure = Failure(error.reason, error.detail, permanent=error.of_the_content)
             outcome = Outcome(events=tuple(wrap(event) for event in command.message.death(failure)))
             return await self._commit(delivery, command, outcome, f"failed:{error.reason}")
         except Transient as error:

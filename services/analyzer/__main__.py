@@ -6,11 +6,11 @@ import asyncio
 import os
 
 import structlog
-from shared.audio_store import open_store
 
 from services.analyzer.handlers import HANDLERS, Means, drop_audio
 from services.analyzer.pool import AnalyzerPool
 from shared import process
+from shared.audio_store import open_store
 from shared.settings import Settings
 from shared.worker import Worker
 
@@ -21,12 +21,13 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
     """Work until ``stop``."""
     streams = await process.open_streams(settings, stop)
     processes = settings.analyzer_processes or len(os.sched_getaffinity(0))
+    store = open_store(settings)
     pool = AnalyzerPool(processes, timeout_s=settings.track_timeout_s, memory_mb=settings.track_memory_mb)
     await pool.start()
     worker = Worker(
         "analyzer",
         HANDLERS,
-        Means(pool, open_store(settings)),
+        Means(pool, store),
         streams,
         settings,
         slots=processes,
@@ -38,6 +39,7 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
             await worker.run(stop)
     finally:
         await pool.close()
+        await store.close()
         await streams.close()
 
 

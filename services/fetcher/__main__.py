@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 
 import structlog
-from shared.audio_store import open_store
 
 from services.fetcher.handlers import HANDLERS
 from services.fetcher.library import Library, create_tables
 from shared import postgres, process
+from shared.audio_store import open_store
 from shared.errors import StoreUnavailable
 from shared.pausing import pause
 from shared.settings import Settings

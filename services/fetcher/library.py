@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 import asyncpg
-from shared.audio_store import AudioStore
 
 from shared import postgres, secrets
+from shared.audio_store import AudioStore, borrow
 from shared.commands import AudioRef, FetchAudio
 from shared.errors import BadAudio, LibraryUnusable, StoreUnavailable
 from shared.mediaservers import connect
@@ -155,7 +155,7 @@ class Library:
         if path is None:
             return None
         size = await asyncio.to_thread(_size_of, path)
-        return AudioRef(uri=path.as_uri(), size_bytes=size, owned=False, suffix=path.suffix.lower().lstrip("."))
+        return borrow(path, size)
 
     async def download(self, server: MediaServer, command: FetchAudio, key: UUID) -> AudioRef:
         """The original bytes, put into the audio store under ``key``."""
@@ -169,10 +169,11 @@ class Library:
         await self.store.sweep(older_than_s=24 * 3600)
 
     async def close(self) -> None:
-        """Close all adapters."""
+        """Close all adapters and the audio store."""
         for _, adapter in self._adapters.values():
             await adapter.close()
         self._adapters.clear()
+        await self.store.close()
 
 
 def _size_of(path: Path) -> int:

@@ -10,7 +10,14 @@ import structlog
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import BusyLoadingError, ReadOnlyError, ResponseError
+from redis.exceptions import (
+    BusyLoadingError,
+    ClusterDownError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    ResponseError,
+    TryAgainError,
+)
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
@@ -21,7 +28,16 @@ log = structlog.get_logger(__name__)
 P = ParamSpec("P")
 R = TypeVar("R")
 
-UNREACHABLE = (RedisConnectionError, RedisTimeoutError, BusyLoadingError, ReadOnlyError)
+UNREACHABLE = (
+    RedisConnectionError,
+    RedisTimeoutError,
+    BusyLoadingError,
+    ClusterDownError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    TryAgainError,
+)
+"""The server is away, or says that it cannot serve us just now."""
 BLOCK_MS = 2000
 
 
@@ -70,8 +86,9 @@ def translated(call: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R]]:
         except UNREACHABLE as error:
             raise StoreUnavailable(f"the Redis-protocol server does not answer ({type(error).__name__})") from error
         except ResponseError as error:
-            if str(error).startswith(("LOADING", "MASTERDOWN", "OOM", "MISCONF", "TRYAGAIN", "CLUSTERDOWN")):
-                raise StoreUnavailable(f"the Redis-protocol server is not ready: {str(error)[:120]}") from error
+            # The classes above have lost their prefix on the way; this one has no class of its own.
+            if str(error).startswith("MISCONF"):
+                raise StoreUnavailable("the Redis-protocol server cannot write its append-only file") from error
             raise
 
     return wrapper

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from services.projector.rebuild import compare
+from services.projector.compare import compare
 from shared.errors import ConfigurationError
 from shared.streams import Streams
 from tests import music
