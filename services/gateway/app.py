@@ -99,7 +99,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
     finally:
         await end([failure])
         await gateway.adapters.close()
-        gateway.neighbours.close()
+        await gateway.neighbours.close()
         pool.terminate()
         await streams.close()
 

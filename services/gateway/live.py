@@ -51,7 +51,7 @@ class News:
     servers: Sequence[Server] | None = None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Mailbox:
     """What one listener has not been sent yet."""
 

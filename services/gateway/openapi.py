@@ -60,7 +60,7 @@ def document(endpoints: Iterable[Endpoint], version: str) -> dict[str, Any]:
         security=[{}, {"token": []}, {"session": []}],
     )
     complete = construct_open_api_with_schema_class(whole, scan_for_pydantic_schema_reference=True)
-    found: dict[str, Any] = complete.model_dump(mode="json", by_alias=True, exclude_none=True)
+    found: dict[str, Any] = complete.model_dump(mode="json", by_alias=True, exclude_none=True, exclude_unset=True)
     return found
 
 

@@ -25,8 +25,25 @@ def add_pages(app: web.Application, document: bytes) -> None:
 
     app.router.add_get("/openapi.json", openapi)
     app.router.add_get("/docs", docs)
-    app.router.add_static("/docs/", DOCS / "static")
-    app.router.add_static("/static/", WEB / "static")
+    app.router.add_get("/docs/{path:.+}", _files_below(DOCS / "static"))
+    app.router.add_get("/static/{path:.+}", _files_below(WEB / "static"))
+
+
+def _files_below(root: Path) -> Handler:
+    """Serves the files of a folder, and nothing outside of it."""
+    root = root.resolve()
+
+    async def serve(request: web.Request) -> web.StreamResponse:
+        try:
+            path = (root / request.match_info["path"]).resolve()
+            found = path.is_relative_to(root) and path.is_file()
+        except (OSError, ValueError):
+            found = False
+        if not found:
+            raise web.HTTPNotFound
+        return web.FileResponse(path)
+
+    return serve
 
 
 @web.middleware

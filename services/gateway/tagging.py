@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 MIN_TRACKS = 20
 """Below this many tracks a library has no mean worth comparing with."""
-_AUDIBLE = 0.05
+AUDIBLE = 0.05
+"""A tag of a lower probability can hardly be heard."""
 _SLOWEST_BPM, _FASTEST_BPM = 60.0, 180.0
 _KEEP_S = 5.0
 
@@ -54,7 +55,7 @@ def top_tags(probabilities: FloatArray, stats: TagStats, most: int) -> list[TopT
     A tag that can hardly be heard comes after all that can, however rare it is in the library.
     """
     scores = stats.zscores(probabilities)
-    ranking = probabilities if scores is None else np.where(probabilities >= _AUDIBLE, scores, probabilities - 100.0)
+    ranking = probabilities if scores is None else np.where(probabilities >= AUDIBLE, scores, probabilities - 100.0)
     found: dict[str, TopTag] = {}
     for index in np.argsort(-ranking, kind="stable").tolist():
         info = INFO[index]

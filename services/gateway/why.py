@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from services.gateway.models.tracks import Analysis, Track
+from services.gateway.tagging import AUDIBLE
 
 _NOTES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 _SURE = 0.3
@@ -21,16 +22,18 @@ def why(track: Track, other: Track) -> str:
 
 
 def _tags(track: Track, other: Track) -> str | None:
-    """``same slow piano mood``: shared words, one of mood, one of voice or instrument, one of genre; two at most."""
-    theirs = {tag.label for tag in other.top_tags}
-    shared = [tag for tag in track.top_tags if tag.label in theirs]
-    moods = [tag.label for tag in shared if tag.family == "mood"][:1]
-    sounds = [tag.label for tag in shared if tag.family in ("instrument", "voice")][:1]
-    genres = [tag.label for tag in shared if tag.family == "genre"][:1]
-    words = (moods + sounds + genres)[:2] if moods else (sounds[:1] + genres)[:2]
-    if not words:
+    """``same slow piano mood``: words that both share, at most two: a mood, else a voice or instrument, a genre."""
+    theirs = {tag.label for tag in other.top_tags if tag.probability >= AUDIBLE}
+    shared = [tag for tag in track.top_tags if tag.probability >= AUDIBLE and tag.label in theirs]
+    chosen = [
+        tag
+        for families in (("mood",), ("instrument", "voice"), ("genre",))
+        for tag in [tag for tag in shared if tag.family in families][:1]
+    ][:2]
+    if not chosen:
         return None
-    return f"same {' '.join(words)} {'mood' if moods and not genres else 'sound'}"
+    noun = "mood" if any(tag.family == "mood" for tag in chosen) and chosen[-1].family != "genre" else "sound"
+    return f"same {' '.join(tag.label for tag in chosen)} {noun}"
 
 
 def _tempo(one: Analysis, two: Analysis) -> str | None:

@@ -61,8 +61,8 @@ class Query(BaseModel):
 class PageQuery(Query):
     """Query parameters of a list."""
 
-    cursor: str | None = Field(None, description="``next_cursor`` of the page before.", max_length=2000)
-    limit: int = Field(50, ge=1, le=200)
+    cursor: str | None = Field(None, description="`next_cursor` of the page before.", max_length=2000)
+    limit: int = Field(50, ge=1, le=200, description="How many at most.")
 
 
 class Accepted(Answer):

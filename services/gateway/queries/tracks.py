@@ -87,14 +87,13 @@ async def count(connection: Connection, wanted: Wanted) -> int:
 
 _MANY = f"""
 SELECT {_COLUMNS} FROM tracks t LEFT JOIN track_analysis a USING (track_id)
- WHERE t.track_id = ANY($1::uuid[]) AND NOT t.removed AND ($2::uuid IS NULL OR t.server_id = $2)
+ WHERE t.track_id = ANY($1::uuid[]) AND NOT t.removed
 """  # noqa: S608 - constants
 
 
-async def many(connection: Connection, track_ids: Sequence[UUID], server_id: UUID | None = None) -> dict[UUID, Record]:
-    """Those of the tracks that are there (in the library ``server_id``, if one is given)."""
-    rows = await connection.fetch(_MANY, track_ids, server_id)
-    return {row["track_id"]: row for row in rows}
+async def many(connection: Connection, track_ids: Sequence[UUID]) -> dict[UUID, Record]:
+    """Those of the tracks that are there."""
+    return {row["track_id"]: row for row in await connection.fetch(_MANY, track_ids)}
 
 
 async def one(connection: Connection, track_id: UUID) -> Record | None:

@@ -58,8 +58,9 @@ async def _free_libraries(gateway: Gateway, server_id: UUID | None, run_id: UUID
     one has a run already."""
     chosen = await _chosen(gateway, server_id)
     async with gateway.reading() as connection:
-        active = [row["run_id"] for row in await runs.active(connection, chosen) if row["run_id"] != run_id]
+        # Counted first: a run that appears between the two statements is then seen by the second, or by the append.
         earlier = await runs.counts(connection, chosen)
+        active = [row["run_id"] for row in await runs.active(connection, chosen) if row["run_id"] != run_id]
     if active:
         raise ProblemError(
             409,

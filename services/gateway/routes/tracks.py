@@ -8,10 +8,11 @@ from services.gateway.endpoints import Call, Endpoint
 from services.gateway.models.common import Query, read_cursor, write_cursor
 from services.gateway.models.tracks import SimilarQuery, SimilarTrack, SimilarTracks, Track, TrackList, TrackQuery
 from services.gateway.presenting import TAGS_IN_DETAIL, to_track
-from services.gateway.problems import ProblemError
 from services.gateway.queries import tracks
 from services.gateway.why import why
+from shared import positions
 from shared.errors import InvalidInput, NotFound
+from shared.vectors import Neighbour
 
 
 async def list_tracks(call: Call[TrackQuery, None]) -> TrackList:
@@ -50,22 +51,22 @@ async def get_track(call: Call[Query, None]) -> Track:
 async def similar_tracks(call: Call[SimilarQuery, None]) -> SimilarTracks:
     """The tracks that sound most like this one, nearest first."""
     gateway, query, track_id = call.gateway, call.query, call.id("track_id")
+    if query.after is not None:
+        await gateway.neighbours.wait(positions.pack(query.after))
     async with gateway.reading() as connection:
         row = await tracks.one(connection, track_id)
         if row is None:
             raise NotFound(f"there is no track {track_id}")
+        found = await gateway.neighbours.of(track_id, query.n, query.server_id)
+        rows = await tracks.many(connection, [neighbour.track_id for neighbour in found])
         stats = await gateway.tags.stats(connection)
-        track = to_track(row, stats)
-        if track.analysis is None:
-            raise ProblemError(409, "This track has not been analysed yet.", reason="not_analysed")
-        found = await gateway.neighbours.of(connection, track_id, query.n, query.server_id)
-        rows = await tracks.many(connection, [neighbour for neighbour, _ in found], query.server_id)
-    items: list[SimilarTrack] = []
-    for neighbour, distance in found:
-        if neighbour in rows and len(items) < query.n:
-            other = to_track(rows[neighbour], stats)
-            items.append(SimilarTrack(track=other, distance=distance, why=why(track, other)))
+    track = to_track(row, stats)
+    items = [_similar(track, to_track(rows[near.track_id], stats), near) for near in found if near.track_id in rows]
     return SimilarTracks(track=track, items=items)
+
+
+def _similar(track: Track, other: Track, near: Neighbour) -> SimilarTrack:
+    return SimilarTrack(track=other, distance=round(near.distance, 5), why=why(track, other))
 
 
 ENDPOINTS = (

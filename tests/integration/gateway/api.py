@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from aiohttp.test_utils import TestClient
-from jsonschema import Draft202012Validator
+from openapi_schema_validator import OAS31Validator
+from yarl import URL
 
 from services.gateway.app import ENDPOINTS
 from services.gateway.endpoints import Endpoint
@@ -42,7 +43,7 @@ def check(endpoint: Endpoint, status: int, content_type: str, body: Any) -> None
         return
     assert content_type in content, f"{endpoint.method} {endpoint.path} answered {content_type}"
     schema = {**content[content_type]["schema"], "components": DOCUMENT["components"]}
-    Draft202012Validator(schema).validate(body)
+    OAS31Validator(schema).validate(body)
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ class Api:
         self.headers = headers or {}
 
     async def ask(
-        self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None, **query: Any
+        self, method: str, path: str | URL, body: Any = None, headers: dict[str, str] | None = None, **query: Any
     ) -> Answer:
         """One request; the answer is as the document says, or this raises."""
         params = {name: str(value) for name, value in query.items() if value is not None}
@@ -70,7 +71,7 @@ class Api:
             method, path, json=body, params=params, headers={**self.headers, **(headers or {})}
         ) as response:
             content = await response.json(content_type=None) if "json" in response.content_type else None
-            endpoint = endpoint_of(method, path)
+            endpoint = endpoint_of(method, response.url.raw_path)
             if endpoint is not None and (content is not None or not endpoint.media):
                 check(endpoint, response.status, response.content_type, content)
             return Answer(response.status, content, dict(response.headers))

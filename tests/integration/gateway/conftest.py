@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from aiohttp import DummyCookieJar
 from aiohttp.test_utils import TestClient, TestServer
 from cryptography.fernet import Fernet
 
@@ -29,7 +30,10 @@ def settings(settings: Settings) -> Settings:
 @asynccontextmanager
 async def gateway(settings: Settings) -> AsyncIterator[System]:
     """A gateway as it runs, behind a port of its own."""
-    async with running(settings) as work, TestClient(TestServer(build_app(work.gateway))) as client:
+    async with (
+        running(settings) as work,
+        TestClient(TestServer(build_app(work.gateway)), cookie_jar=DummyCookieJar()) as client,
+    ):
         token = settings.token.get_secret_value()
         api = Api(client, {"Authorization": f"Bearer {token}"} if token else None)
         yield System(settings, work.gateway, api)

@@ -61,7 +61,7 @@ def song(*tags: str, year: int | None = None, **sound: Any) -> Track:
                 "zscore": 1.0,
             }
             for tag in tags
-        ],  # type: ignore[arg-type]
+        ],
         mood_strip=None,
     )
 
