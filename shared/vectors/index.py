@@ -43,6 +43,8 @@ _ADD_SLICE = 128
 _COMPACT_ABOVE = 0.2
 _COMPACT_AT_LEAST = 64
 _MOST_FETCHED = 4096
+_SPARE = 8
+"""Asked for beyond what is wanted: a track may be removed between the answer of the graph and its naming."""
 _SAME = 1e-5
 _LAST = (1 << 63) - 1
 
@@ -133,9 +135,10 @@ class VectorIndex:
         return [item for item in found if item.track_id != track_id][:n]
 
     def _nearest(self, vector: FloatArray, n: int, server_id: UUID | None) -> list[Neighbour]:
+        more = n + _SPARE
         if server_id is None:
-            return self._named(*self._graph.nearest(vector, n))
-        return self._named(*self._nearest_in(server_id.bytes, vector, n))
+            return self._named(*self._graph.nearest(vector, more))[:n]
+        return self._named(*self._nearest_in(server_id.bytes, vector, more))[:n]
 
     def _nearest_in(self, server: bytes, vector: FloatArray, n: int) -> tuple[Labels, FloatArray]:
         """Ask for more than is wanted and leave out other libraries; compare with each track of a library that is so
@@ -232,9 +235,10 @@ class VectorIndex:
         vectors, good = self._decode([row[2] for row in present])
         fresh = [number for number in good if not self._is_same(present[number], vectors[number])]
         labels = [present[number][0] for number in fresh]
-        self._graph.add(labels, vectors[fresh], threads=1 if self.ready else os.cpu_count() or 1)
+        # Known before it can be found, and found no more before it is forgotten: every label in an answer has a name.
         for number in fresh:
             self._members.put(present[number][0], present[number][1])
+        self._graph.add(labels, vectors[fresh], threads=1 if self.ready else os.cpu_count() or 1)
         self._touch(labels)
         return len(gone) + len(fresh)
 
@@ -249,14 +253,14 @@ class VectorIndex:
         return values, np.flatnonzero(good).tolist()
 
     def _is_same(self, row: Row, vector: FloatArray) -> bool:
-        if self._members.ids(row[0]) != row[1]:
+        if self._members.ids(row[0]) != row[1] or row[0] not in self._graph:
             return False
         held = self._graph.get(row[0])
         return bool(np.abs(held - vector / np.linalg.norm(vector)).max() < _SAME)
 
     def _remove(self, label: int) -> None:
-        self._members.drop(label)
         self._graph.remove(label)
+        self._members.drop(label)
         self._touch([label])
 
     def _drop(self, labels: set[int]) -> int:

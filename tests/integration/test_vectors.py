@@ -359,7 +359,7 @@ async def test_a_graph_with_many_hidden_vectors_is_made_anew(library: Library, i
 
 
 async def test_saving_and_asking_while_tracks_arrive(library: Library, index: VectorIndex, tmp_path: Path) -> None:
-    vectors = sounds(500)
+    vectors = sounds(220)
     library.analyse(range(100), vectors[:100])
     await library.project()
     await index.load(library.pool)
@@ -377,7 +377,7 @@ async def test_saving_and_asking_while_tracks_arrive(library: Library, index: Ve
             assert await index.save(tmp_path)
 
     others = [asyncio.create_task(ask()), asyncio.create_task(ask()), asyncio.create_task(save())]
-    for start in range(100, 500, 40):
+    for start in range(100, 220, 40):
         library.analyse(range(start, start + 40), vectors[start : start + 40])
         await library.project()
         await index.refresh(library.pool)
@@ -385,5 +385,5 @@ async def test_saving_and_asking_while_tracks_arrive(library: Library, index: Ve
     await asyncio.gather(*others)
     second = VectorIndex()
     await second.load(library.pool, tmp_path)
-    assert len(second) == 500
+    assert len(second) == 220
     await second.close()
