@@ -22,8 +22,10 @@ _LOW_DISK = 2e9
 MODELS = {
     "msd_musicnn.onnx": "fe11366feb63566978ae49ddd83b0c029cf1a4bf69a581a072fd0cc033e343fe",
     "mtt_musicnn.onnx": "3535809188e9526646559a8f6ac89415a50874d9a589b7828f1bbed25bf57da1",
+    "standardisation.npy": "fa03545cb10177290dc49730eb3ee2717aa56b45e7920340fc36bb58680e1700",
 }
-"""SHA-256 of each network; another file would give vectors that cannot be compared with the ones that are stored."""
+"""SHA-256 of both networks and of the constants behind them; other files would give vectors that cannot be compared
+with the ones that are stored."""
 FORMATS = ("WAV", "AIFF", "FLAC", "OGG", "MP3")
 """What libsndfile has to read."""
 CODECS = ("mp3", "flac", "vorbis", "opus", "aac", "alac", "wmav2", "wmapro", "pcm_s16le", "pcm_s24be")
@@ -115,4 +117,4 @@ def look_at_models() -> Finding:
             return problem(f"{name} cannot be read ({error.strerror})", "install Starling again")
         if hashlib.sha256(content).hexdigest() != wanted:
             return problem(f"{name} is not the file that was released", "install Starling again")
-    return ok(f"{' and '.join(MODELS)} are as released")
+    return ok(f"{', '.join(MODELS)} are as released")
