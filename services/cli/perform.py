@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import traceback
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -20,6 +18,8 @@ Work = Callable[[Session], Coroutine[Any, Any, int | None]]
 
 def perform(context: typer.Context, work: Work) -> None:
     """Run ``work`` to its end. Leaves with its exit code (None is 0), or the one that its error stands for."""
+    import asyncio
+
     from shared import logs
 
     session: Session = context.obj
@@ -33,6 +33,8 @@ def perform(context: typer.Context, work: Work) -> None:
         raise
     except Exception as error:
         if session.debug:
+            import traceback
+
             traceback.print_exception(error)
         code = _explain(error)
     raise typer.Exit(code)
