@@ -63,9 +63,7 @@ async def fill(settings: Settings, vectors: FloatArray) -> None:
     try:
         await connection.copy_records_to_table("track_vectors", records=rows, columns=names)
         await connection.execute("ANALYZE track_vectors")
-        await connection.execute(
-            "INSERT INTO follower_positions (name, position) VALUES ('projector', $1)", rows[-1][0]
-        )
+        await connection.execute("UPDATE follower_positions SET position = $1", rows[-1][0])
     finally:
         await connection.close()
 
