@@ -15,7 +15,7 @@ SPACE = "musicnn-msd-mtt-1"
 """Fixes length, order and meaning of the vector; a change of any of them is a new name."""
 
 FEATURE_VERSION = 1
-"""Version of everything a ``TrackAnalyzed`` says; raised when a descriptor changes, so that tracks are analysed anew."""
+"""Version of what a ``TrackAnalyzed`` says; raised when a descriptor changes, so that tracks are analysed anew."""
 
 FloatArray = npt.NDArray[np.float32]
 

@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from shared.audio_store import AudioStore
-
 from services.analyzer.analysis import Analysis
 from services.analyzer.pool import AnalyzerPool
 from shared import embedding
+from shared.audio_store import AudioStore
 from shared.commands import AnalyzeTrack, Command
 from shared.events import TrackAnalyzed
 from shared.messages import Outcome, wrap

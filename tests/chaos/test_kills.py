@@ -10,7 +10,9 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
+import aiohttp
 import pytest
 
 from services.projector.compare import compare
@@ -68,8 +70,8 @@ def _children(pid: int) -> list[int]:
     return []
 
 
-async def _kill_all(instance: Instance, chance: random.Random) -> Counter[str]:
-    """Each victim at least ``KILLS_EACH`` times, in random order at random moments."""
+async def _kill_all(instance: Instance, run_id: str, chance: random.Random) -> Counter[str]:
+    """Each victim at least ``KILLS_EACH`` times, in random order at random moments, all before the run is over."""
     order = list(VICTIMS) * KILLS_EACH
     chance.shuffle(order)
     killed: Counter[str] = Counter()
@@ -87,7 +89,20 @@ async def _kill_all(instance: Instance, chance: random.Random) -> Counter[str]:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
             killed[victim] += 1
+    status, run = await _patient_get(instance, f"/api/v1/runs/{run_id}")
+    assert (status, run["state"]) == (200, "running"), "the run was over before the killing was"
     return killed
+
+
+async def _patient_get(instance: Instance, path: str) -> tuple[int, Any]:
+    """An answer of a gateway that may just be starting again."""
+    for _ in range(200):
+        with suppress(aiohttp.ClientError, OSError):
+            status, answer = await instance.call("GET", path)
+            if status == 200:
+                return status, answer
+        await asyncio.sleep(0.1)
+    raise AssertionError(f"the gateway never came back:\n{instance.tail()}")
 
 
 @pytest.mark.timeout(240)
@@ -96,7 +111,7 @@ async def test_sixty_tracks_survive_the_death_of_everything(starling: Instance) 
         "/api/v1/servers", {"type": "folder", "name": "Chaos", "path": str(starling.music_dir)}
     )
     run_id = await starling.analyse(server_id=server["id"])
-    killed = await _kill_all(starling, random.Random(SEED))
+    killed = await _kill_all(starling, run_id, random.Random(SEED))
     assert min(killed[victim] for victim in VICTIMS) >= KILLS_EACH
 
     run = await starling.ended(run_id, seconds=120)
