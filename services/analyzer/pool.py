@@ -1,0 +1,274 @@
+"""A pool of child processes that analyse sound files, for use from asyncio.
+
+A file may hang, crash or bloat the libraries that decode it. Each is a private process, watched from here; when it
+misbehaves it is killed, its one track is told so, and a fresh child takes its place while the others go on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import structlog
+
+from services.analyzer import wire
+from services.analyzer.analysis import Analysis
+from shared.errors import BadAudio, ChildCrashed
+from shared.events import Profile
+
+log = structlog.get_logger(__name__)
+
+StopCheck = Callable[[], Awaitable[bool]]
+
+_LOOK_S: Final = 0.25
+_ASK_S: Final = 1.0
+_START_S: Final = 60.0
+"""How long a child may take to get ready, on a machine that is busy with everything else."""
+_TRACKS_PER_CHILD: Final = 500
+"""After that many a child is replaced, so that whatever the libraries leak stays small."""
+_BROKEN: Final = (OSError, EOFError, ValueError, TypeError, TimeoutError)
+"""What reading from a child that died, or went wild, raises."""
+_PAGE: Final = os.sysconf("SC_PAGE_SIZE")
+_KEPT_VARIABLES: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "VIRTUAL_ENV")
+_ONE_THREAD: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+
+
+class AnalysisStopped(Exception):
+    """``should_stop`` said so; the child was killed."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Limits:
+    timeout_s: float
+    memory_mb: int
+
+
+class _Child:
+    """One process and the socket to it."""
+
+    def __init__(
+        self, process: subprocess.Popen[bytes], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        self.process, self._reader, self._writer = process, reader, writer
+        self.tracks = 0
+
+    @classmethod
+    async def start(cls, memory_mb: int) -> _Child:
+        """A child that is ready for work. Raises ``ChildCrashed`` when it does not get there."""
+        ours, theirs = socket.socketpair()
+        try:
+            with theirs:
+                process = _spawn(theirs.fileno(), memory_mb)
+        except OSError as error:
+            ours.close()
+            raise ChildCrashed(f"A decoding process could not be started ({error.strerror}).") from error
+        child = cls(process, *await asyncio.open_connection(sock=ours))
+        try:
+            async with asyncio.timeout(_START_S):
+                await wire.read(child._reader)
+        except BaseException as error:
+            await child.kill()
+            if isinstance(error, _BROKEN):
+                raise ChildCrashed(f"A decoding process did not start ({_ending(process.returncode)}).") from error
+            raise
+        return child
+
+    async def ask(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+        """One request, one answer. Raises ``ChildCrashed``."""
+        self.tracks += 1
+        try:
+            self._writer.write(wire.encode(request))
+            await self._writer.drain()
+            return await wire.read(self._reader)
+        except _BROKEN as error:
+            await self.kill()
+            detail = f"The decoder crashed on this file ({_ending(self.process.returncode)})."
+            raise ChildCrashed(detail) from error
+
+    def resident_mb(self) -> float:
+        """Memory in use now; 0 where the system does not tell, or the process is gone."""
+        try:
+            return int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1]) * _PAGE / (1 << 20)
+        except (OSError, IndexError):
+            return 0.0
+
+    async def kill(self) -> None:
+        """End the process, whatever it is doing, and wait until it is gone."""
+        self.process.kill()
+        self._writer.close()
+        await asyncio.shield(asyncio.to_thread(self.process.wait))
+
+
+def _spawn(descriptor: int, memory_mb: int) -> subprocess.Popen[bytes]:
+    """Takes 2 ms of the event loop. asyncio's own subprocesses race with themselves for the exit status."""
+    return subprocess.Popen(  # noqa: S603 - our own module, numbers for arguments
+        [sys.executable, "-m", "services.analyzer.child", str(descriptor), str(os.getpid()), str(memory_mb)],
+        pass_fds=(descriptor,),
+        stdin=subprocess.DEVNULL,
+        env=_environment(),
+    )
+
+
+def _ending(returncode: int | None) -> str:
+    if returncode is None:
+        return "no answer"
+    return signal.Signals(-returncode).name if returncode < 0 else f"exit code {returncode}"
+
+
+def _environment() -> dict[str, str]:
+    """What a child may know: no address or password of any server. Every library gets one thread."""
+    kept = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
+    root = str(Path(__file__).resolve().parents[2])
+    return {**kept, **dict.fromkeys(_ONE_THREAD, "1"), "PYTHONPATH": root}
+
+
+class _Slot:
+    """A place in the pool: a child, or the one that is being started to take its place."""
+
+    def __init__(self, memory_mb: int) -> None:
+        self._memory_mb = memory_mb
+        self._starting: asyncio.Task[_Child] | None = None
+        self.leaving: set[asyncio.Task[None]] = set()
+        self._child: _Child | None = None
+
+    def start(self) -> None:
+        self._starting = asyncio.create_task(_Child.start(self._memory_mb))
+
+    async def child(self) -> _Child:
+        """The child, ready; one that died while idle is replaced first.
+
+        Raises ``ChildCrashed`` when it did not start; the next call tries again.
+        """
+        if self._child is not None and self._child.process.poll() is not None:
+            self._dismiss()
+        if self._child is None:
+            if self._starting is None:
+                self.start()
+            starting = self._starting
+            assert starting is not None
+            try:
+                self._child = await asyncio.shield(starting)
+            finally:
+                if starting.done():
+                    self._starting = None
+        return self._child
+
+    def replace(self) -> None:
+        """Kill the child and start another, without waiting for either."""
+        self._dismiss()
+        if self._starting is None:
+            self.start()
+
+    def _dismiss(self) -> None:
+        if self._child is not None:
+            leaving = asyncio.create_task(self._child.kill())
+            self.leaving.add(leaving)
+            leaving.add_done_callback(self.leaving.discard)
+            self._child = None
+
+    async def close(self) -> None:
+        if self._starting is not None:
+            self._starting.cancel()
+            await asyncio.gather(self._starting, return_exceptions=True)
+            if not self._starting.cancelled() and self._starting.exception() is None:
+                self._child = self._starting.result()
+            self._starting = None
+        self._dismiss()
+        await asyncio.gather(*self.leaving)
+
+    @property
+    def pid(self) -> int | None:
+        return self._child.process.pid if self._child else None
+
+
+class AnalyzerPool:
+    """``processes`` children; each track gets ``timeout_s`` of wall clock and ``memory_mb`` of resident memory."""
+
+    def __init__(self, processes: int, timeout_s: float, memory_mb: int) -> None:
+        self._limits = _Limits(timeout_s, memory_mb)
+        self._slots = [_Slot(memory_mb) for _ in range(processes)]
+        self._free: asyncio.Queue[_Slot] = asyncio.Queue()
+
+    async def start(self) -> None:
+        """Start all children at once; they load their models while the caller goes on."""
+        for slot in self._slots:
+            slot.start()
+            self._free.put_nowait(slot)
+
+    async def ready(self) -> None:
+        """Wait until every child is ready. Raises ``ChildCrashed`` when one does not start."""
+        await asyncio.gather(*(slot.child() for slot in self._slots))
+
+    @property
+    def pids(self) -> list[int]:
+        """The children that are ready or at work."""
+        return [slot.pid for slot in self._slots if slot.pid is not None]
+
+    async def analyze(
+        self, path: Path, profile: Profile, suffix: str = "", should_stop: StopCheck | None = None
+    ) -> Analysis:
+        """Analyse one file in the next free child.
+
+        Raises ``BadAudio`` (the file is at fault, or takes too much time or memory), ``ChildCrashed`` (the child died
+        of this file or was killed; another is started), ``AnalysisStopped``. Cancelling kills the child, too.
+        """
+        request = {"path": str(path), "profile": profile, "suffix": suffix}
+        slot = await self._free.get()
+        try:
+            child = await slot.child()
+            try:
+                message, blob = await self._watched(child, request, should_stop)
+            except BaseException:
+                slot.replace()
+                raise
+            if child.tracks >= _TRACKS_PER_CHILD:
+                slot.replace()
+        finally:
+            self._free.put_nowait(slot)
+        return _result(message, blob)
+
+    async def close(self) -> None:
+        """Kill all children. Tracks under analysis end with ``ChildCrashed``."""
+        await asyncio.gather(*(slot.close() for slot in self._slots))
+
+    async def _watched(
+        self, child: _Child, request: dict[str, Any], should_stop: StopCheck | None
+    ) -> tuple[dict[str, Any], bytes]:
+        started = asked = time.monotonic()
+        work = asyncio.create_task(child.ask(request))
+        try:
+            while not (await asyncio.wait({work}, timeout=_LOOK_S))[0]:
+                self._check(child, time.monotonic() - started)
+                if should_stop is not None and time.monotonic() - asked >= _ASK_S:
+                    asked = time.monotonic()
+                    if await should_stop():
+                        raise AnalysisStopped
+            return work.result()
+        finally:
+            work.cancel()
+            await asyncio.gather(work, return_exceptions=True)
+
+    def _check(self, child: _Child, elapsed_s: float) -> None:
+        limits = self._limits
+        if elapsed_s > limits.timeout_s:
+            raise BadAudio("time_limit", f"The analysis took longer than the allowed {limits.timeout_s:g} s.")
+        if child.resident_mb() > limits.memory_mb:
+            raise BadAudio("memory_limit", f"The analysis took more than the allowed {limits.memory_mb} MB of memory.")
+
+
+def _result(message: dict[str, Any], blob: bytes) -> Analysis:
+    if "analysis" in message:
+        return wire.decode_analysis(message["analysis"], blob)
+    if "bad" in message:
+        raise BadAudio(*message["bad"])
+    log.error("analysis.bug", traceback=message.get("error"))
+    raise RuntimeError(str(message.get("error", "the child gave no answer")).strip().splitlines()[-1])
