@@ -8,8 +8,10 @@ from __future__ import annotations
 import argparse
 import asyncio
 import logging
+import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -109,8 +111,11 @@ async def measure(url: str, count: int) -> dict[str, float]:
     return rates
 
 
-def main(*, quick: bool = False) -> None:
+def main(arguments: Sequence[str]) -> None:
     """Run against a Valkey that syncs every write, and print rates and ratios."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true")
+    quick = parser.parse_args(arguments).quick
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     count = 3_000 if quick else 20_000
     with (
@@ -125,6 +130,4 @@ def main(*, quick: bool = False) -> None:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--quick", action="store_true")
-    main(quick=parser.parse_args().quick)
+    main(sys.argv[1:])
