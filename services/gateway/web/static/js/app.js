@@ -34,12 +34,27 @@ function routeFor(path) {
   return { title, page: () => page(...pattern.exec(path).slice(1)) };
 }
 
+const HEADING_MS = 3000;
+
+/** Move the focus to the page's heading, which may still be on its way; never away from something else. */
+function focusHeading() {
+  const old = document.activeElement;
+  const until = performance.now() + HEADING_MS;
+  const look = () => {
+    if (document.activeElement !== old && document.activeElement !== document.body) return;
+    const heading = document.querySelector("h1");
+    if (heading) heading.focus({ preventScroll: true });
+    else if (performance.now() < until) requestAnimationFrame(look);
+  };
+  look();
+}
+
 /** A page change is told to readers of the page by moving the focus to its heading. */
 function useNewPage(path, title) {
   const first = useRef(true);
   useLayoutEffect(() => {
     document.title = `${title} · Starling`;
-    if (!first.current && !document.activeElement?.matches("[data-search]")) document.querySelector("h1")?.focus({ preventScroll: true });
+    if (!first.current && !document.activeElement?.matches("[data-search]")) focusHeading();
     first.current = false;
   }, [path]);
 }

@@ -2,6 +2,7 @@
 
 import { signal, batch } from "./view.js";
 import { audioAddress, get } from "./api.js";
+import { on } from "./live.js";
 import { keepForTab, fromTab, remember, recall } from "./memory.js";
 import { toast } from "./toasts.js";
 
@@ -145,6 +146,10 @@ export function startPlayer(into) {
   });
   audio.addEventListener("ended", next);
   audio.addEventListener("error", explainFailure);
+  // What plays may get its sound while it plays.
+  on("tracks", ({ analysed }) => {
+    track.value = analysed.find((newer) => newer.id === track.value?.id) ?? track.value;
+  });
   listenOutside();
   takeUp();
 }

@@ -6,9 +6,9 @@
 
 export const DIMENSIONS = [
   { name: "tempo", label: "Tempo", low: "slow", high: "fast" },
-  { name: "energy", label: "Energy", low: "calm", high: "intense" },
+  { name: "energy", label: "Energy", low: "gentle", high: "intense" },
   { name: "brightness", label: "Brightness", low: "dark", high: "bright" },
-  { name: "mood", label: "Mood", low: "sad", high: "happy" },
+  { name: "mood", label: "Mood", low: "calm", high: "lively" },
 ];
 
 /** 32 bits that depend on every character (FNV-1a). */
@@ -31,8 +31,8 @@ export function numbersFrom(seed) {
 
 const mix = (a, b, t) => a + (b - a) * t;
 
-// Corners of the plane of mood and energy, as hues: sad and calm is blue, happy and calm green, happy and intense
-// amber, sad and intense crimson.
+// Corners of the plane of mood and energy, as hues: calm and gentle is blue, lively and gentle green, lively and
+// intense amber, calm and intense crimson.
 const WHEEL = [
   [-135, 255],
   [-45, 160],
@@ -67,7 +67,7 @@ function word(value, { low, high }) {
   return value <= 0.8 ? high : `very ${high}`;
 }
 
-/** "fast, very intense, bright", or "middle of the road" where nothing stands out. */
+/** "fast, very intense, lively", or "middle of the road" where nothing stands out. */
 export function inWords(strip) {
   if (!strip) return "not analysed yet";
   const words = DIMENSIONS.map((dimension) => word(strip[dimension.name], dimension)).filter(Boolean);

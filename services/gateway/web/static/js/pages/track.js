@@ -29,7 +29,7 @@ function Facts({ analysis }) {
     ["Tempo", bpm(analysis.tempo_bpm), "BPM", analysis.tempo_bpm === null ? "no steady beat" : sure(analysis.tempo_confidence)],
     ["Key", keyName(analysis.key, analysis.scale), "", analysis.key ? sure(analysis.key_confidence) : "no clear key"],
     ["Loudness", analysis.loudness_lufs === null ? "–" : decimal(analysis.loudness_lufs).replace("-", "−"), "LUFS", analysis.loudness_lufs === null ? "silence" : loudnessWord(analysis.loudness_lufs)],
-    ["Energy", percent(analysis.energy), "", analysis.energy > 0.6 ? "intense" : analysis.energy < 0.4 ? "calm" : "medium"],
+    ["Energy", percent(analysis.energy), "", analysis.energy > 0.6 ? "intense" : analysis.energy < 0.4 ? "gentle" : "medium"],
     ["Brightness", percent(analysis.brightness), "", analysis.brightness > 0.6 ? "bright" : analysis.brightness < 0.4 ? "dark" : "medium"],
   ];
   return html`<dl class="facts">
