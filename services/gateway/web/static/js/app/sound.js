@@ -11,6 +11,18 @@ export const DIMENSIONS = [
   { name: "mood", label: "Mood", low: "calm", high: "lively" },
 ];
 
+// Brightness is a place on the scale of pitch, and real music uses only the middle of it.
+const DARKEST = 0.15;
+const BRIGHTEST = 0.6;
+
+const within = (value) => Math.max(0, Math.min(1, value));
+
+/** Brightness as one hears it, 0 for the darkest music there is and 1 for the brightest. */
+export const heardBrightness = (brightness) => within((brightness - DARKEST) / (BRIGHTEST - DARKEST));
+
+/** The strip of a song with every value spread over 0..1. @param {Strip | null} strip @returns {Strip | null} */
+export const asHeard = (strip) => strip && { ...strip, brightness: heardBrightness(strip.brightness) };
+
 /** 32 bits that depend on every character (FNV-1a). */
 export function hash(text) {
   let value = 0x811c9dc5;
@@ -41,6 +53,8 @@ const WHEEL = [
   [225, -105],
 ];
 
+const USUAL_ENERGY = 0.6;
+
 function hueAt(degrees) {
   const angle = degrees < -135 ? degrees + 360 : degrees;
   const upper = Math.max(1, WHEEL.findIndex(([corner]) => angle <= corner));
@@ -55,11 +69,12 @@ function hueAt(degrees) {
  */
 export function colourOf(strip) {
   if (!strip) return null;
-  const [x, y] = [strip.mood - 0.5, strip.energy - 0.5];
+  const [x, y] = [strip.mood - 0.5, strip.energy - USUAL_ENERGY];
   const hue = hueAt((Math.atan2(y, x) * 180) / Math.PI);
   return { hue: Math.round(hue), chroma: Number(mix(0.06, 0.15, Math.min(1, Math.hypot(x, y) * 2.2)).toFixed(3)) };
 }
 
+/** The word for a value 0..1 between two ends, null in the middle. */
 function word(value, { low, high }) {
   if (value < 0.2) return `very ${low}`;
   if (value < 0.4) return low;
@@ -70,12 +85,13 @@ function word(value, { low, high }) {
 /** "fast, very intense, lively", or "middle of the road" where nothing stands out. */
 export function inWords(strip) {
   if (!strip) return "not analysed yet";
-  const words = DIMENSIONS.map((dimension) => word(strip[dimension.name], dimension)).filter(Boolean);
+  const heard = asHeard(strip);
+  const words = DIMENSIONS.map((dimension) => word(heard[dimension.name], dimension)).filter(Boolean);
   return words.join(", ") || "middle of the road";
 }
 
 /** Distance of two songs (1 - cosine) as a closeness 0..1. */
-export const closeness = (distance) => Math.max(0, Math.min(1, 1 - distance));
+export const closeness = (distance) => within(1 - distance);
 
 export function closenessWord(distance) {
   const value = closeness(distance);

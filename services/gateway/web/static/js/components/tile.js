@@ -1,5 +1,5 @@
 import { html } from "../app/view.js";
-import { colourOf, hash, numbersFrom } from "../app/sound.js";
+import { asHeard, colourOf, hash, numbersFrom } from "../app/sound.js";
 
 const SIDE = 100;
 const STEPS = 12;
@@ -26,7 +26,7 @@ function hill(base, height, cycles, phase) {
  */
 function landscape(track) {
   const random = numbersFrom(hash(track.id));
-  const strip = track.mood_strip ?? { tempo: 0.35, energy: 0.3, brightness: 0.4, mood: 0.5 };
+  const strip = asHeard(track.mood_strip) ?? { tempo: 0.35, energy: 0.3, brightness: 0.4, mood: 0.5 };
   const cycles = 0.6 + strip.tempo * 2;
   const height = 4 + strip.energy * 14;
   const hills = [46, 64, 82].map((base, i) => hill(base + random() * 6, height * (1 - i * 0.2), cycles * (1 + i * 0.25), random() * 6.28));

@@ -5,6 +5,7 @@ import { on } from "../app/live.js";
 import { useLoad } from "../app/load.js";
 import { playOrPause } from "../app/player.js";
 import { explain } from "../app/reasons.js";
+import { heardBrightness } from "../app/sound.js";
 import { serverName, startAnalysis } from "../app/store.js";
 import { sayProblem } from "../app/toasts.js";
 import { Icon } from "../components/icon.js";
@@ -15,6 +16,7 @@ import { EmptyState, ErrorCard, Ghosts } from "../components/states.js";
 import { TagBars } from "../components/tags.js";
 import { Tile } from "../components/tile.js";
 
+const word = (value, low, high) => (value > 0.6 ? high : value < 0.4 ? low : "medium");
 const sure = (confidence) => (confidence >= 0.7 ? "clear" : confidence >= 0.4 ? "likely" : "a guess");
 
 function loudnessWord(lufs) {
@@ -29,8 +31,8 @@ function Facts({ analysis }) {
     ["Tempo", bpm(analysis.tempo_bpm), "BPM", analysis.tempo_bpm === null ? "no steady beat" : sure(analysis.tempo_confidence)],
     ["Key", keyName(analysis.key, analysis.scale), "", analysis.key ? sure(analysis.key_confidence) : "no clear key"],
     ["Loudness", analysis.loudness_lufs === null ? "–" : decimal(analysis.loudness_lufs).replace("-", "−"), "LUFS", analysis.loudness_lufs === null ? "silence" : loudnessWord(analysis.loudness_lufs)],
-    ["Energy", percent(analysis.energy), "", analysis.energy > 0.6 ? "intense" : analysis.energy < 0.4 ? "gentle" : "medium"],
-    ["Brightness", percent(analysis.brightness), "", analysis.brightness > 0.6 ? "bright" : analysis.brightness < 0.4 ? "dark" : "medium"],
+    ["Energy", percent(analysis.energy), "", word(analysis.energy, "gentle", "intense")],
+    ["Brightness", percent(heardBrightness(analysis.brightness)), "", word(heardBrightness(analysis.brightness), "dark", "bright")],
   ];
   return html`<dl class="facts">
     ${facts.map(([name, value, unit, note]) => html`<div key=${name} class="fact"><dt>${name}</dt><dd>${value}${unit && value !== "–" && html`<small> ${unit}</small>`}</dd><dd class="fact-note">${note}</dd></div>`)}
