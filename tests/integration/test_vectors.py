@@ -18,16 +18,14 @@ from shared import embedding, events, postgres
 from shared.embedding import EMBEDDING_SIZE, SPACE, TAG_COUNT, FloatArray
 from shared.errors import NotFound
 from shared.events import Event, LibraryTrack
-from shared.follower import Follower
 from shared.messages import derived_id
 from shared.settings import Settings
 from shared.vectors import VectorIndex
-from tests.integration.projector.history import entry
-from tests.integration.projector.projecting import projector_at_work
+from tests.integration.projector.projecting import Projecting, projector_at_work
 from tests.waiting import until
 
 if TYPE_CHECKING:
-    from shared.postgres import Connection, Pool
+    from shared.postgres import Pool
 
 RUN = derived_id("vectors", "run")
 NOTHING = np.zeros(TAG_COUNT, np.float32)
@@ -67,36 +65,32 @@ def analysed(number: int, library: int = 0, space: str = SPACE) -> Event:
 class Library:
     """A database with a projector at work, to which a test tells what happens."""
 
-    def __init__(self, pool: Pool, follower: Follower, connection: Connection) -> None:
+    def __init__(self, pool: Pool, projector: Projecting) -> None:
         self.pool = pool
-        self._follower = follower
-        self._connection = connection
-        self._log: list[tuple[Event, bytes | None]] = []
-        self._told = 0
+        self._projector = projector
+        self._untold: list[Event | tuple[Event, bytes | None]] = []
 
     def analyse(self, numbers: Sequence[int], vectors: FloatArray, library: int = 0) -> None:
         """Analyse tracks with these vectors [n, 400]."""
         for number, vector in zip(numbers, vectors, strict=True):
-            self._log.append((analysed(number, library), embedding.pack(vector, NOTHING)))
+            self._untold.append((analysed(number, library), embedding.pack(vector, NOTHING)))
 
     def say(self, event: Event) -> None:
         """Anything else."""
-        self._log.append((event, None))
+        self._untold.append(event)
 
     async def project(self) -> None:
         """Let the projector do what was said so far."""
-        fresh = self._log[self._told :]
-        batch = [entry(event, self._told + number, blob) for number, (event, blob) in enumerate(fresh, start=1)]
-        await self._follower.step(self._connection, batch)
-        self._told = len(self._log)
+        await self._projector.tell(*self._untold)
+        self._untold = []
 
     @classmethod
     @asynccontextmanager
     async def opened(cls, settings: Settings) -> AsyncIterator[Library]:
         pool = await postgres.open_pool(settings)
         try:
-            async with projector_at_work(settings) as (follower, connection):
-                yield cls(pool, follower, connection)
+            async with projector_at_work(settings) as projector:
+                yield cls(pool, projector)
         finally:
             pool.terminate()
 

@@ -28,6 +28,8 @@ Apply = Callable[[Any, Events], Awaitable[None]]
 
 LONGEST_TEXT = 1000
 """Characters kept of a name, a title or an explanation; ids and versions are kept whole."""
+_LONGEST_NAME = 600
+"""Bytes of a title, an artist or an album; a row of an index takes 2704."""
 _INT4 = 1 << 31
 _INT8 = 1 << 63
 _GREATEST_REAL = 3.4e38
@@ -126,6 +128,16 @@ def text(value: str, most: int | None = LONGEST_TEXT) -> str:
     if not value.isascii():
         value = value.encode("utf-8", "ignore").decode()
     return value.replace("\x00", "")[:most]
+
+
+def short(value: str) -> str:
+    """``text`` for what readers sort by: three of them fit into one row of an index, whatever the letters."""
+    return text(value, _LONGEST_NAME).encode()[:_LONGEST_NAME].decode("utf-8", "ignore")
+
+
+def short_or_none(value: str | None) -> str | None:
+    """``short`` for a field that may be missing."""
+    return None if value is None else short(value)
 
 
 def text_or_none(value: str | None) -> str | None:

@@ -19,6 +19,8 @@ from services.projector.projections.base import (
     arrays,
     large,
     real,
+    short,
+    short_or_none,
     source,
     text,
     text_or_none,
@@ -99,6 +101,11 @@ CREATE TABLE tracks (
 ) WITH (fillfactor = 80);
 CREATE TABLE tracks_closed_servers (server_id uuid PRIMARY KEY)
 """
+_SHELF = (
+    "lower(coalesce(album_artist, artist, '')), lower(coalesce(album, '')), coalesce(disc_number, 0), "
+    "coalesce(track_number, 0), lower(title), track_id"
+)
+"""The order in which the library is listed: by artist, album, disc and track."""
 _LOAD = f"SELECT track_id, {', '.join(_STATE)} FROM tracks WHERE track_id = ANY($1::uuid[])"  # noqa: S608 - constants
 _STORE = upsert("tracks", ["track_id"], _ID | _STATE | _DESCRIPTION)
 _UPDATE = (
@@ -257,10 +264,10 @@ def _description(server_id: UUID, track: LibraryTrack) -> tuple[Any, ...]:
         server_id,
         text(track.item_id, None),
         text(track.meta_version, None),
-        text(track.title),
-        text_or_none(track.artist),
-        text_or_none(track.album),
-        text_or_none(track.album_artist),
+        short(track.title),
+        short_or_none(track.artist),
+        short_or_none(track.album),
+        short_or_none(track.album_artist),
         text_or_none(track.genre),
         whole(track.year),
         whole(track.track_number),
@@ -274,7 +281,7 @@ def _description(server_id: UUID, track: LibraryTrack) -> tuple[Any, ...]:
 
 def searchable(*parts: str | None) -> str:
     """What a search looks through: lower case, and once more without accents where there are any."""
-    full = " ".join(text(part) for part in parts if part).lower()
+    full = " ".join(short(part) for part in parts if part).lower()
     if full.isascii():
         return full
     bare = "".join(char for char in unicodedata.normalize("NFKD", full) if not unicodedata.combining(char))
@@ -297,6 +304,7 @@ TRACKS = Projection(
     apply=_apply,
     indexes=(
         "CREATE INDEX tracks_server ON tracks (server_id) WHERE NOT removed",
+        f"CREATE INDEX tracks_shelf ON tracks ({_SHELF}) WHERE NOT removed",
         "CREATE INDEX tracks_search ON tracks USING gin (search {trigrams})",
     ),
 )
