@@ -7,6 +7,7 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 
 import structlog
 from aiohttp import web
@@ -47,6 +48,12 @@ _SWEEP_EVERY_S = 24 * 3600
 _CONNECTIONS = 12
 
 
+@lru_cache(maxsize=1)
+def description() -> bytes:
+    """The OpenAPI document as JSON."""
+    return json.dumps(document(ENDPOINTS, operations.our_version())).encode()
+
+
 def build_app(gateway: Gateway) -> web.Application:
     """The aiohttp application for ``gateway``."""
     app = web.Application(
@@ -62,7 +69,7 @@ def build_app(gateway: Gateway) -> web.Application:
     app[security.SESSIONS] = security.Sessions(gateway.settings.token.get_secret_value())
     for endpoint in ENDPOINTS:
         register(app, endpoint)
-    pages.add_pages(app, json.dumps(document(ENDPOINTS, operations.our_version())).encode())
+    pages.add_pages(app, description())
     app.on_response_prepare.append(headers.add_headers)
     app.on_shutdown.append(_end_streams)
     return app

@@ -74,6 +74,7 @@ class Arrivals:
         try:
             async with postgres.translated():
                 await connection.add_listener(self._channel, lambda *_: self._heard.set())
+                connection.add_termination_listener(lambda _: self._heard.set())
                 while True:
                     await self._look(connection)
                     await self._next_word()

@@ -20,7 +20,7 @@ from services.gateway.models.live import Hello, LiveServers, LiveTracks
 from services.gateway.models.runs import Run
 from services.gateway.models.servers import Server
 from services.gateway.models.tracks import Track
-from services.gateway.presenting import to_track
+from services.gateway.presenting import to_tracks
 from services.gateway.problems import ProblemError
 from services.gateway.progress import to_runs
 from services.gateway.queries import runs, servers, tracks
@@ -171,7 +171,7 @@ class Live:
         return News(
             position=until,
             runs=await to_runs(connection, await runs.changed(connection, after)),
-            tracks=[to_track(row, stats) for row in rows] if stats else [],
+            tracks=to_tracks(rows, stats) if stats else [],
             track_count=count,
         )
 

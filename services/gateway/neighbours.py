@@ -70,8 +70,8 @@ class Neighbours:
         finally:
             saving.cancel()
 
-    async def of(self, track_id: UUID, n: int, server_id: UUID | None = None) -> list[Neighbour]:
-        """The nearest tracks. Raises ``ProblemError`` while the index is loading, or for a track without a vector."""
+    async def of(self, track_id: UUID, n: int, server_id: UUID | None = None) -> list[Neighbour] | None:
+        """The nearest tracks, None for a track without a vector. Raises ``ProblemError`` while the index is loading."""
         if not self._index.ready:
             raise ProblemError(
                 503,
@@ -82,7 +82,7 @@ class Neighbours:
         try:
             return await self._index.neighbours(track_id, n, server_id=server_id)
         except NotFound:
-            raise ProblemError(409, "This track has not been analysed yet.", reason="not_analysed") from None
+            return None
 
     async def wait(self, position: int) -> None:
         """Return once vectors up to ``position`` are found, or when that takes too long."""

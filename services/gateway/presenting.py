@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from services.gateway.models.tracks import Analysis, Track, TrackFailure
-from services.gateway.tagging import TagStats, mood_strip, read_tags, top_tags
+from services.gateway.models.tracks import Analysis, TopTag, Track, TrackFailure
+from services.gateway.tagging import TagStats, mood_strip, moods, read_tags, top_tags
 
 if TYPE_CHECKING:
     from asyncpg import Record
@@ -16,8 +17,23 @@ TAGS_IN_DETAIL = 12
 
 def to_track(row: Record, stats: TagStats, tags: int = TAGS_IN_LIST) -> Track:
     """A row of ``queries.tracks`` with its ``tags`` most telling tags."""
+    return to_tracks([row], stats, tags)[0]
+
+
+def to_tracks(rows: Sequence[Record], stats: TagStats, tags: int = TAGS_IN_LIST) -> list[Track]:
+    """The same for many; what can be computed for all of them at once is."""
+    heard = [row for row in rows if row["tags"] is not None]
+    probabilities = read_tags([row["tags"] for row in heard])
+    sounds = zip(top_tags(probabilities, stats, tags), moods(probabilities), strict=True)
+    found = {row["track_id"]: sound for row, sound in zip(heard, sounds, strict=True)}
+    return [_track(row, found.get(row["track_id"])) for row in rows]
+
+
+def _track(row: Record, sound: tuple[list[TopTag], float] | None) -> Track:
     analysis = _analysis(row)
-    probabilities = read_tags(row["tags"]) if analysis is not None and row["tags"] is not None else None
+    strip = None
+    if analysis is not None and sound is not None:
+        strip = mood_strip(analysis.tempo_bpm, analysis.energy, analysis.brightness, sound[1])
     return Track(
         id=row["track_id"],
         server_id=row["server_id"],
@@ -35,10 +51,8 @@ def to_track(row: Record, stats: TagStats, tags: int = TAGS_IN_LIST) -> Track:
         status=row["status"],
         failure=_failure(row),
         analysis=analysis,
-        top_tags=[] if probabilities is None else top_tags(probabilities, stats, tags),
-        mood_strip=None
-        if analysis is None or probabilities is None
-        else mood_strip(analysis.tempo_bpm, analysis.energy, analysis.brightness, probabilities),
+        top_tags=sound[0] if sound is not None else [],
+        mood_strip=strip,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -34,7 +35,7 @@ class TagStats:
     deviation: FloatArray
 
     def zscores(self, probabilities: FloatArray) -> FloatArray | None:
-        """How far ``probabilities`` [100] stand out; None while the library is small."""
+        """How far ``probabilities`` [tracks, 100] stand out; None while the library is small."""
         if self.n < MIN_TRACKS:
             return None
         scores: FloatArray = ((probabilities - self.mean) / np.maximum(self.deviation, 0.01)).astype(np.float32)
@@ -44,20 +45,28 @@ class TagStats:
 NO_STATS = TagStats(0, np.zeros(TAG_COUNT, np.float32), np.ones(TAG_COUNT, np.float32))
 
 
-def read_tags(content: bytes) -> FloatArray:
-    """The tag probabilities [100] of a row, each within 0..1."""
-    return np.clip(np.frombuffer(content, "<f2").astype(np.float32), 0.0, 1.0)
+def read_tags(contents: Sequence[bytes]) -> FloatArray:
+    """The tag probabilities [tracks, 100] of rows, each within 0..1."""
+    values = np.frombuffer(b"".join(contents), "<f2").astype(np.float32)
+    return np.clip(values, 0.0, 1.0).reshape(-1, TAG_COUNT)
 
 
-def top_tags(probabilities: FloatArray, stats: TagStats, most: int) -> list[TopTag]:
-    """The labels that stand out most, each once.
+def top_tags(probabilities: FloatArray, stats: TagStats, most: int) -> list[list[TopTag]]:
+    """For each track of ``probabilities`` [tracks, 100] the labels that stand out most, each once.
 
     A tag that can hardly be heard comes after all that can, however rare it is in the library.
     """
     scores = stats.zscores(probabilities)
     ranking = probabilities if scores is None else np.where(probabilities >= AUDIBLE, scores, probabilities - 100.0)
+    order = np.argsort(-ranking, axis=1, kind="stable").tolist()
+    shares = probabilities.tolist()
+    distances: list[list[float] | None] = [None] * len(shares) if scores is None else scores.tolist()
+    return [_first_labels(*row, most) for row in zip(order, shares, distances, strict=True)]
+
+
+def _first_labels(order: list[int], shares: list[float], scores: list[float] | None, most: int) -> list[TopTag]:
     found: dict[str, TopTag] = {}
-    for index in np.argsort(-ranking, kind="stable").tolist():
+    for index in order:
         info = INFO[index]
         if info.label in found:
             continue
@@ -65,22 +74,27 @@ def top_tags(probabilities: FloatArray, stats: TagStats, most: int) -> list[TopT
             tag=info.tag,
             label=info.label,
             family=info.family,
-            probability=round(float(probabilities[index]), 4),
-            zscore=None if scores is None else round(float(scores[index]), 2),
+            probability=round(shares[index], 4),
+            zscore=None if scores is None else round(scores[index], 2),
         )
         if len(found) == most:
             break
     return list(found.values())
 
 
-def mood_strip(tempo_bpm: float | None, energy: float, brightness: float, probabilities: FloatArray) -> MoodStrip:
-    """Four values within 0..1. Tempo is on a logarithmic scale from 60 to 180 BPM; mood is lively against calm tags."""
+def moods(probabilities: FloatArray) -> list[float]:
+    """For each track of ``probabilities`` [tracks, 100]: 0 calm or sad, 1 bright or lively."""
+    lively, calm = probabilities[:, LIVELY].sum(axis=1), probabilities[:, CALM].sum(axis=1)
+    # The constant keeps a track of which neither can be heard in the middle.
+    found: list[float] = ((lively + 0.1) / (lively + calm + 0.2)).tolist()
+    return found
+
+
+def mood_strip(tempo_bpm: float | None, energy: float, brightness: float, mood: float) -> MoodStrip:
+    """Four values within 0..1. Tempo is on a logarithmic scale from 60 to 180 BPM."""
     tempo = 0.0
     if tempo_bpm and tempo_bpm > 0:
         tempo = math.log(tempo_bpm / _SLOWEST_BPM) / math.log(_FASTEST_BPM / _SLOWEST_BPM)
-    lively, calm = float(probabilities[list(LIVELY)].sum()), float(probabilities[list(CALM)].sum())
-    # The constant keeps a track of which neither can be heard in the middle.
-    mood = (lively + 0.1) / (lively + calm + 0.2)
     return MoodStrip(tempo=_share(tempo), energy=_share(energy), brightness=_share(brightness), mood=_share(mood))
 
 

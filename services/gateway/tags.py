@@ -133,5 +133,5 @@ INFO = tuple(TAG_INFO[tag] for tag in TAGS)
 """In the order of the probabilities."""
 
 # What pulls the last bar of the mood strip up, and what pulls it down.
-LIVELY = tuple(TAGS.index(tag) for tag in ("msd:happy", "msd:party", "msd:dance", "msd:catchy", "mtt:fast", "mtt:beat"))
-CALM = tuple(TAGS.index(tag) for tag in ("msd:sad", "msd:Mellow", "msd:ambient", "mtt:slow", "mtt:quiet", "mtt:soft"))
+LIVELY = [TAGS.index(tag) for tag in ("msd:happy", "msd:party", "msd:dance", "msd:catchy", "mtt:fast", "mtt:beat")]
+CALM = [TAGS.index(tag) for tag in ("msd:sad", "msd:Mellow", "msd:ambient", "mtt:slow", "mtt:quiet", "mtt:soft")]

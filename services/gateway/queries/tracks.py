@@ -22,10 +22,11 @@ _COLUMNS = """
        a.scale, a.key_confidence, a.tuning_cents, a.loudness_lufs, a.energy, a.brightness, a.silence_s, a.silent,
        a.patches, a.decoder, a.audio_hash, a.tags"""
 
-# As on a shelf: artist, album, disc, track. Each part is never NULL, so that rows can be compared as a whole.
+# As on a shelf: artist, album, disc, track. No part is ever NULL, so that rows can be compared as a
+# whole, and none is so long that an index could not hold it.
 _SHELF = (
-    "lower(coalesce(t.album_artist, t.artist, '')), lower(coalesce(t.album, '')), coalesce(t.disc_number, 0), "
-    "coalesce(t.track_number, 0), lower(t.title), t.track_id"
+    "left(lower(coalesce(t.album_artist, t.artist, '')), 100), left(lower(coalesce(t.album, '')), 100), "
+    "coalesce(t.disc_number, 0), coalesce(t.track_number, 0), left(lower(t.title), 100), t.track_id"
 )
 
 

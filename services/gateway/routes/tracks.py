@@ -7,7 +7,8 @@ from uuid import UUID
 from services.gateway.endpoints import Call, Endpoint
 from services.gateway.models.common import Query, read_cursor, write_cursor
 from services.gateway.models.tracks import SimilarQuery, SimilarTrack, SimilarTracks, Track, TrackList, TrackQuery
-from services.gateway.presenting import TAGS_IN_DETAIL, to_track
+from services.gateway.presenting import TAGS_IN_DETAIL, to_track, to_tracks
+from services.gateway.problems import ProblemError
 from services.gateway.queries import tracks
 from services.gateway.why import why
 from shared import positions
@@ -25,7 +26,7 @@ async def list_tracks(call: Call[TrackQuery, None]) -> TrackList:
         rows = await tracks.page(connection, wanted, behind, query.limit + 1)
         total = await tracks.count(connection, wanted)
         stats = await gateway.tags.stats(connection)
-    items = [to_track(row, stats) for row in rows[: query.limit]]
+    items = to_tracks(rows[: query.limit], stats)
     more = len(rows) > query.limit
     return TrackList(items=items, next_cursor=write_cursor(items[-1].id) if more else None, total=total)
 
@@ -53,15 +54,17 @@ async def similar_tracks(call: Call[SimilarQuery, None]) -> SimilarTracks:
     gateway, query, track_id = call.gateway, call.query, call.id("track_id")
     if query.after is not None:
         await gateway.neighbours.wait(positions.pack(query.after))
+    found = await gateway.neighbours.of(track_id, query.n, query.server_id)
     async with gateway.reading() as connection:
-        row = await tracks.one(connection, track_id)
-        if row is None:
-            raise NotFound(f"there is no track {track_id}")
-        found = await gateway.neighbours.of(track_id, query.n, query.server_id)
-        rows = await tracks.many(connection, [neighbour.track_id for neighbour in found])
+        rows = await tracks.many(connection, [track_id, *(neighbour.track_id for neighbour in found or ())])
         stats = await gateway.tags.stats(connection)
-    track = to_track(row, stats)
-    items = [_similar(track, to_track(rows[near.track_id], stats), near) for near in found if near.track_id in rows]
+    if track_id not in rows:
+        raise NotFound(f"there is no track {track_id}")
+    if found is None:
+        raise ProblemError(409, "This track has not been analysed yet.", reason="not_analysed")
+    near = [neighbour for neighbour in found if neighbour.track_id in rows]
+    track, *others = to_tracks([rows[track_id], *(rows[neighbour.track_id] for neighbour in near)], stats)
+    items = [_similar(track, other, neighbour) for other, neighbour in zip(others, near, strict=True)]
     return SimilarTracks(track=track, items=items)
 
 

@@ -88,8 +88,9 @@ async def test_what_happens_is_told(system: System) -> None:
         assert (tracks["count"], [track["title"] for track in tracks["analysed"]]) == (2, ["Song 0002", "Song 0001"])
 
 
-async def test_counts_come_to_rest_with_their_library(system: System) -> None:
+async def test_counts_come_to_rest_with_their_library(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
     """Counting is done seldom, but the last count is told without anything more happening."""
+    monkeypatch.setattr("services.gateway.live._COUNTS_EVERY_S", 1.2)
     async with listening(system) as listener:
         await listener.until("hello")
         await system.tell(folder())
@@ -115,7 +116,8 @@ async def test_a_burst_is_told_in_a_few_words(system: System) -> None:
     assert words <= 10
 
 
-async def test_who_comes_back_is_told_what_was_missed(system: System) -> None:
+async def test_who_comes_back_is_told_what_was_missed(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.gateway.live._COUNTS_EVERY_S", 0.5)
     async with listening(system) as listener:
         await listener.until("hello")
         await system.tell(folder(), *asked(), discovered(song(1), song(2)), analysed(1))
