@@ -26,7 +26,7 @@ check: $(VENV)/dev.stamp
 	$(VENV)/bin/mypy
 
 bench: $(VENV)/dev.stamp
-	$(VENV)/bin/python -m tests.benchmarks
+	$(VENV)/bin/python -m tests.benchmarks $${MUSIC_FOLDER:+--music "$$MUSIC_FOLDER"}
 
 # What was installed for one pyproject.toml is not looked at again until that file changes.
 $(VENV)/run.stamp: pyproject.toml | $(VENV)/bin/pip
