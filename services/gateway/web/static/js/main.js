@@ -12,7 +12,7 @@ startRouter();
 startKeys();
 startStore();
 startPlayer(document.body);
-effect(() => document.body.classList.toggle("has-player", track.value !== null));
+effect(() => document.documentElement.classList.toggle("has-player", track.value !== null));
 const root = document.getElementById("app");
 root.replaceChildren();
 render(html`<${App} />`, root);

@@ -9,7 +9,7 @@ const NOT_THERE_YET_TRIES = 4;
 export const signedOut = signal(false);
 
 /** What went wrong, in the API's own words (RFC 9457). `status` is 0 when nobody answered. */
-export class Problem extends Error {
+class Problem extends Error {
   constructor(status, body) {
     super(body.detail || body.title || `The answer was ${status}.`);
     this.status = status;
@@ -58,7 +58,7 @@ const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
  * @param {{query?: object, body?: object, signal?: AbortSignal, headers?: object}} [options]
  * @returns {Promise<any>} the JSON answer, null if there is none. Throws Problem; an abort throws AbortError.
  */
-export async function call(method, path, { query, body, signal: abort, headers } = {}) {
+async function call(method, path, { query, body, signal: abort, headers } = {}) {
   for (let attempt = 1; ; attempt += 1) {
     let response;
     try {

@@ -31,7 +31,7 @@ function tell(kind, data) {
 }
 
 /** One block of the stream, the lines between two empty ones. */
-export function parseBlock(block) {
+function parseBlock(block) {
   const found = { event: "message", data: [], id: null };
   for (const line of block.split(/\r\n|\r|\n/)) {
     const [, field, value] = /^([^:]*):? ?(.*)$/.exec(line);

@@ -4,7 +4,7 @@ import { signal, batch } from "./view.js";
 import { get } from "./api.js";
 import { keepForTab, fromTab } from "./memory.js";
 
-export const PAGE = 100;
+const PAGE = 100;
 const RUNWAY = 2 * PAGE;
 const KEPT_PAGES = 40;
 
@@ -97,17 +97,17 @@ export class PagedTracks {
     for (const other of far.slice(0, Math.max(0, this.pages.size - KEPT_PAGES))) this.pages.delete(other);
   }
 
-  /** Put newer versions of tracks where older ones stand. @returns how many were not here */
+  /** Put newer versions of tracks where older ones stand. */
   update(tracks) {
-    let missing = 0;
+    let changed = false;
     for (const track of tracks) {
       const index = this.where.get(track.id);
       const page = this.pages.get(Math.floor(index / PAGE));
-      if (index !== undefined && page?.[index % PAGE]?.id === track.id) page[index % PAGE] = track;
-      else missing += 1;
+      if (page?.[index % PAGE]?.id !== track.id) continue;
+      page[index % PAGE] = track;
+      changed = true;
     }
-    if (missing < tracks.length) this.version.value += 1;
-    return missing;
+    if (changed) this.version.value += 1;
   }
 
   /** Read again up to the page of row `last`, showing the old rows until the new ones are there. */

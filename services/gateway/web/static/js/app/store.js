@@ -28,7 +28,10 @@ export function noteRuns(...news) {
   batch(() => {
     runs.value = known;
     if (ended.length) justEnded.value = [...justEnded.value, ...ended.map((run) => run.id)];
+    // What was counted before is wrong now, and says nothing until it is counted again.
+    if (ended.length && status.value) status.value = { ...status.value, tracks: null };
   });
+  if (ended.length) loadStatus().catch(() => {});
 }
 
 export function dismissEnded(id) {

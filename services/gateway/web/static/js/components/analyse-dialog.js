@@ -12,7 +12,7 @@ const SCOPES = [
 ];
 
 /** A group of choices with a line about each. */
-export function Choices({ legend, name, options, value, onChange }) {
+function Choices({ legend, name, options, value, onChange }) {
   return html`<fieldset class="choices">
     <legend>${legend}</legend>
     ${options.map(

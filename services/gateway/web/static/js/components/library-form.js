@@ -26,7 +26,7 @@ const KINDS = {
 };
 
 /** "Music" for /home/ana/Music, the host for an address. */
-export function nameFor(type, values) {
+function nameFor(type, values) {
   if (type === "folder") return sentence((values.path ?? "").split(/[\\/]/).filter(Boolean).pop() ?? "Music");
   try {
     return new URL(values.url).hostname;

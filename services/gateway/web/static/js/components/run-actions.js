@@ -5,36 +5,36 @@ import { navigate } from "../app/router.js";
 import { isActive, startAnalysis, steerRun } from "../app/store.js";
 import { sayProblem, toast } from "../app/toasts.js";
 
-async function cancel(run) {
+function reallyStop(run) {
   const { analysed, remaining } = run.totals;
   const left = run.listing_done ? plural(remaining, "song") : "The other songs";
-  const yes = await confirm({
+  return confirm({
     title: "Stop this analysis?",
     body: `${left} will stay without similar songs. ${plural(analysed, "song")} analysed so far ${analysed === 1 ? "is" : "are"} kept, and a later run takes up where this one stopped.`,
     yes: "Stop it",
     no: "Go on",
     loss: true,
   });
-  if (yes) await steerRun(run, "cancel");
 }
 
 /** Pause, go on, stop. */
 export function RunActions({ run }) {
   const [busy, setBusy] = useState(null);
   if (!isActive(run)) return null;
-  const act = (name, work) => async () => {
-    setBusy(name);
+  const steer = async (verb) => {
+    setBusy(verb);
     try {
-      await work();
+      await steerRun(run, verb);
     } catch (problem) {
       sayProblem(problem);
     }
     setBusy(null);
   };
   const paused = run.state === "paused";
+  const stop = async () => (await reallyStop(run)) && steer("cancel");
   return html`<div class="actions">
-    <button type="button" class="button" disabled=${busy !== null} onClick=${act("pause", () => steerRun(run, paused ? "resume" : "pause"))}>${paused ? "Go on" : "Pause"}</button>
-    <button type="button" class="button" disabled=${busy !== null} onClick=${act("cancel", () => cancel(run))}>${busy === "cancel" ? "Stopping" : "Stop"}</button>
+    <button type="button" class="button" disabled=${busy !== null} onClick=${() => steer(paused ? "resume" : "pause")}>${paused ? "Go on" : "Pause"}</button>
+    <button type="button" class="button" disabled=${busy !== null} onClick=${stop}>${busy === "cancel" ? "Stopping" : "Stop"}</button>
   </div>`;
 }
 

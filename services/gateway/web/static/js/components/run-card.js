@@ -32,7 +32,7 @@ export function RunNumbers({ run }) {
 }
 
 /** Why songs failed and what to do, in short. */
-export function FailureNotes({ run }) {
+function FailureNotes({ run }) {
   const problems = run.scans.filter((scan) => scan.state === "failed" && scan.reason !== "cancelled");
   if (!run.failures.length && !problems.length) return null;
   const notes = html`<ul class="failure-notes">

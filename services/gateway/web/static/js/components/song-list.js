@@ -1,7 +1,7 @@
 import { html, useEffect, useLayoutEffect, useRef, useState } from "../app/view.js";
 import { SongGhost, SongRow } from "./song-row.js";
 
-export const ROW = 64;
+const ROW = 64;
 const SPARE = 8;
 
 /** Which rows of the list the window shows, and a few on each side. */

@@ -4,7 +4,7 @@ import { standing, tagName } from "../app/sound.js";
 
 const FAMILIES = { genre: "Genre", mood: "Mood", instrument: "Instrument", voice: "Voice", era: "Era", other: "Other" };
 
-export const Chip = ({ tag }) => html`<span class="chip family-${tag.family}">${tagName(tag.label)}</span>`;
+const Chip = ({ tag }) => html`<span class="chip family-${tag.family}">${tagName(tag.label)}</span>`;
 
 /** The few tags that set a song apart. */
 export const Chips = ({ tags }) => html`<span class="chips">${tags.map((tag) => html`<${Chip} key=${tag.tag} tag=${tag} />`)}</span>`;

@@ -51,9 +51,13 @@ function useLiveList(list) {
       wanted = true;
       timer ||= setTimeout(refresh, REFRESH_MS);
     };
-    let found = new Map();
+    const found = new Map();
     const stops = [
-      on("tracks", ({ analysed }) => list.update(analysed) > 0 && soon()),
+      // Analysis changes rows, not which rows there are, save where the list is of one state.
+      on("tracks", ({ analysed }) => {
+        list.update(analysed);
+        if (list.filter.status) soon();
+      }),
       on("run", (run) => {
         if (found.get(run.id) !== run.totals.discovered) soon();
         found.set(run.id, run.totals.discovered);
@@ -80,9 +84,9 @@ async function analyse() {
 /** Songs that nothing is being done about. */
 function WaitingNote() {
   const known = servers.value.reduce((sum, server) => sum + server.track_count - server.analysed_count, 0);
-  const waiting = known - (status.value?.tracks.failed ?? 0);
+  const waiting = known - (status.value?.tracks?.failed ?? 0);
   const never = servers.value.every((server) => !server.last_scan_at);
-  if (activeRuns.value.length || !status.value || (waiting <= 0 && !never)) return null;
+  if (activeRuns.value.length || !status.value?.tracks || (waiting <= 0 && !never)) return null;
   return html`<section class="card note-card">
     <p>${never ? "This library has not been looked at yet." : `${plural(waiting, "song")} ${waiting === 1 ? "is" : "are"} not analysed yet, and have no similar songs.`}</p>
     <button type="button" class="button button-main" onClick=${analyse}>Analyse</button>
