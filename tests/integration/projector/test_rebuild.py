@@ -33,9 +33,9 @@ async def schemas(projector: Projecting) -> set[str]:
     return {row["nspname"] for row in rows}
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-async def test_a_rebuild_gives_the_rows_that_live_projecting_gave(projector: Projecting, seed: int) -> None:
-    history = History(seed).grow(2500)
+@pytest.mark.parametrize(("seed", "count"), [(1, 2500), (2, 1200)])
+async def test_a_rebuild_gives_the_rows_that_live_projecting_gave(projector: Projecting, seed: int, count: int) -> None:
+    history = History(seed).grow(count)
     await projector.feed(history, random.Random(seed))
     assert await compare(projector.settings) == []
     for table in ("servers", "tracks", "track_vectors", "tag_stats", "runs", "run_tracks", "run_minutes"):
@@ -105,11 +105,11 @@ async def repeated(*calls: Callable[[], Awaitable[None]]) -> AsyncIterator[None]
 
 
 async def test_readers_and_the_projector_go_on_during_rebuilds(projector: Projecting) -> None:
-    history = History(3).grow(1500)
-    await projector.feed(history[:500], random.Random(3))
+    history = History(3).grow(1000)
+    await projector.feed(history[:400], random.Random(3))
     pool = await open_pool(projector.settings)
     readers = Readers(pool)
-    rest = iter(range(500, len(history), 25))
+    rest = iter(range(400, len(history), 25))
 
     async def project() -> None:
         start = next(rest, None)
@@ -119,13 +119,13 @@ async def test_readers_and_the_projector_go_on_during_rebuilds(projector: Projec
             await projector.hand_over(history[start : start + 25])
 
     async with repeated(readers.outside, readers.outside, readers.inside_a_transaction, project):
-        results: list[RebuildResult] = [await rebuild(projector.settings) for _ in range(3)]
+        results: list[RebuildResult] = [await rebuild(projector.settings) for _ in range(2)]
         answers = readers.answers
         assert answers > 0
         await until(lambda: _passed(readers, answers + 20), "readers still get answers")
     for start in rest:
         await projector.hand_over(history[start : start + 25])
-    assert results[0].position <= results[2].position
+    assert results[0].position <= results[1].position
     assert await compare(projector.settings) == []
     pool.terminate()
 
@@ -137,7 +137,7 @@ async def _passed(readers: Readers, answers: int) -> bool:
 async def test_a_killed_rebuild_leaves_the_live_tables_alone_and_is_cleared_away(
     projector: Projecting, database: dict[str, str], redis_url: str
 ) -> None:
-    history = History(4).grow(1500)
+    history = History(4).grow(600)
     await projector.feed(history, random.Random(4))
     process = await asyncio.create_subprocess_exec(
         sys.executable,
