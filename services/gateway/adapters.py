@@ -38,7 +38,7 @@ class Adapters:
             held = self._held.get(server_id)
             if held is not None and held[0] == config:
                 return held[1]
-            await self._drop(server_id)
+            await self.drop(server_id)
             adapter = connect(config)
             self._held[server_id] = (config, adapter)
             return adapter
@@ -46,9 +46,10 @@ class Adapters:
     async def close(self) -> None:
         """Give all connections back."""
         for server_id in list(self._held):
-            await self._drop(server_id)
+            await self.drop(server_id)
 
-    async def _drop(self, server_id: UUID) -> None:
+    async def drop(self, server_id: UUID) -> None:
+        """Give the connections to one library back."""
         held = self._held.pop(server_id, None)
         if held is not None:
             await held[1].close()
@@ -57,7 +58,7 @@ class Adapters:
         async with reading(self._pool) as connection:
             row = await servers.address(connection, server_id)
         if row is None:
-            await self._drop(server_id)
+            await self.drop(server_id)
             raise NotFound("the library of this track was removed")
         password = await secrets.load(self._pool, self._settings, row["secret_id"]) if row["secret_id"] else None
         return ServerConfig(

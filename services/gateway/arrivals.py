@@ -43,7 +43,7 @@ class Arrivals:
         while True:
             try:
                 await self._listen()
-            except (StoreUnavailable, ConfigurationError) as error:
+            except (StoreUnavailable, ConfigurationError, asyncpg.PostgresError) as error:
                 log.warning("listening_interrupted", error=str(error))
                 await asyncio.sleep(0.5)
 

@@ -112,12 +112,19 @@ class Live:
         while True:
             await self._something_to_look_at()
             async with self._turn:
-                position = self._arrivals.position
-                with suppress(StoreUnavailable):
-                    if self._mailboxes:
-                        await self._tell(position)
-                    self._position = position
+                await self._look(self._arrivals.position)
             await asyncio.sleep(_PAUSE_S)
+
+    async def _look(self, position: int) -> None:
+        """Nothing is passed over while the store is away; a fault of ours costs one piece of news, not the stream."""
+        try:
+            if self._mailboxes:
+                await self._tell(position)
+        except StoreUnavailable:
+            return
+        except Exception:
+            log.exception("news_lost", position=positions.text(position))
+        self._position = position
 
     @asynccontextmanager
     async def listen(self, since: int | None) -> AsyncIterator[tuple[Hello, Mailbox]]:

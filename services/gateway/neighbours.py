@@ -28,7 +28,8 @@ _SAVE_EVERY_S = 60.0
 _SAVE_AT_LEAST = 500
 """A restart reads so many changes in less time than it is worth writing the index for."""
 
-_NOT_THERE_YET = (StoreUnavailable, asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError)
+_NOT_THERE_YET = (StoreUnavailable, asyncpg.PostgresError)
+"""PostgreSQL is away, or its tables are not there (yet), or are being replaced just now."""
 
 
 class Neighbours:

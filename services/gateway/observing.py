@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 from aiohttp import web
+from aiohttp.hdrs import METH_ALL
 from prometheus_client import Counter, Histogram
 
 log = structlog.get_logger(__name__)
@@ -42,7 +43,9 @@ async def middleware(request: web.Request, handler: Handler) -> web.StreamRespon
 def _note(request: web.Request, status: int, seconds: float) -> None:
     resource = request.match_info.route.resource
     route = resource.canonical if resource is not None else "other"
-    REQUESTS.labels(request.method, route, str(status)).inc()
+    # A client may make up methods; each would be a series of its own for good.
+    method = request.method if request.method in METH_ALL else "other"
+    REQUESTS.labels(method, route, str(status)).inc()
     SECONDS.labels(route).observe(seconds)
     ordinary = request.method in ("GET", "HEAD") and (status < 400 or request.path == "/readyz")
     # The query is left out: it says what somebody looks for.

@@ -58,7 +58,7 @@ class Sessions:
 
     def is_token(self, candidate: str) -> bool:
         """Compares in constant time."""
-        return hmac.compare_digest(hashlib.sha256(candidate.encode()).digest(), self._token)
+        return hmac.compare_digest(hashlib.sha256(_bytes(candidate)).digest(), self._token)
 
     def new_cookie(self) -> str:
         """``<end in Unix seconds>.<HMAC>``."""
@@ -68,12 +68,17 @@ class Sessions:
     def is_cookie(self, candidate: str) -> bool:
         """Whether we made it and it has not ended."""
         end, _, signature = candidate.partition(".")
-        if not hmac.compare_digest(signature.encode(), self._signature(end).encode()):
+        if not hmac.compare_digest(_bytes(signature), self._signature(end).encode()):
             return False
         return end.isascii() and end.isdigit() and int(end) > time.time()
 
     def _signature(self, end: str) -> str:
-        return hmac.digest(self._key, end.encode(), "sha256").hex()
+        return hmac.digest(self._key, _bytes(end), "sha256").hex()
+
+
+def _bytes(text: str) -> bytes:
+    """What a client sent, whatever it was: headers need not be UTF-8."""
+    return text.encode(errors="surrogateescape")
 
 
 SESSIONS = web.AppKey("sessions", Sessions)

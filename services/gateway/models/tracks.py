@@ -101,7 +101,7 @@ class Track(Answer):
 class TrackList(Answer):
     items: list[Track]
     next_cursor: str | None
-    total: int
+    total: int = Field(description="How many there are on all pages, counted with the first.")
 
 
 class SimilarTrack(Answer):

@@ -22,14 +22,12 @@ _COLUMNS = """
        a.scale, a.key_confidence, a.tuning_cents, a.loudness_lufs, a.energy, a.brightness, a.silence_s, a.silent,
        a.patches, a.decoder, a.audio_hash, a.tags"""
 
-# As on a shelf: artist, album, disc, track. No part is ever NULL, so that rows can be compared as a
-# whole, and none is so long that an index could not hold it.
+# As on a shelf: artist, album, disc, track. No part is ever NULL, so that rows can be compared as a whole; the table
+# has an index on just these expressions.
 _SHELF = (
-    "left(lower(coalesce(t.album_artist, t.artist, '')), 100), left(lower(coalesce(t.album, '')), 100), "
-    "coalesce(t.disc_number, 0), coalesce(t.track_number, 0), left(lower(t.title), 100), t.track_id"
+    "lower(coalesce(t.album_artist, t.artist, '')), lower(coalesce(t.album, '')), coalesce(t.disc_number, 0), "
+    "coalesce(t.track_number, 0), lower(t.title), t.track_id"
 )
-
-
 _PLACE = f"SELECT {_SHELF} FROM tracks t WHERE t.track_id ="  # noqa: S608 - constants
 
 

@@ -15,7 +15,7 @@ from services.gateway.problems import ProblemError
 from services.gateway.queries import tracks
 from services.gateway.state import Gateway
 from shared import positions
-from shared.errors import InvalidInput, NotFound
+from shared.errors import InvalidInput, NotFound, StoreUnavailable
 from shared.streams import DeadLetter
 
 _ID = re.compile(r"[0-9]{1,19}-[0-9]{1,19}")
@@ -71,8 +71,12 @@ async def _titles(gateway: Gateway, letters: list[DeadLetter]) -> dict[UUID, str
     wanted = [track_id for letter in letters if (track_id := _track_id(letter))]
     if not wanted:
         return {}
-    async with gateway.reading() as connection:
-        return await tracks.titles(connection, wanted)
+    try:
+        async with gateway.reading() as connection:
+            return await tracks.titles(connection, wanted)
+    except StoreUnavailable:
+        # Without titles the list still says what was given up and why.
+        return {}
 
 
 def _track_id(letter: DeadLetter) -> UUID | None:

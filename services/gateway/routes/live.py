@@ -42,7 +42,7 @@ def _since(request: web.Request) -> int | None:
     """A place that we cannot read is as good as none: the listener then gets the present."""
     try:
         return positions.pack(request.headers["Last-Event-ID"])
-    except (KeyError, InvalidInput):
+    except (KeyError, InvalidInput, ValueError):
         return None
 
 

@@ -43,8 +43,8 @@ async def start_analysis(call: Call[None, NewAnalysis]) -> Reply:
 def _unit_id(key: str | None) -> UUID:
     if not key:
         return uuid7()
-    if len(key) > _LONGEST_KEY:
-        raise InvalidInput("Idempotency-Key", f"at most {_LONGEST_KEY} characters")
+    if len(key) > _LONGEST_KEY or not key.isascii():
+        raise InvalidInput("Idempotency-Key", f"at most {_LONGEST_KEY} ASCII characters")
     return idempotency_id(key)
 
 

@@ -87,6 +87,7 @@ async def remove_server(call: Call[None, None]) -> Accepted:
         address = await servers.address(connection, server.id)
         alone = [row["run_id"] for row in await runs.active(connection, [server.id]) if len(row["server_ids"]) == 1]
     appended = await gateway.intake.remove_server(server.id, alone)
+    await gateway.adapters.drop(server.id)
     if address is not None and address["secret_id"] is not None:
         await secrets.delete(gateway.pool, address["secret_id"])
     return Accepted(position=positions.text(appended.position))

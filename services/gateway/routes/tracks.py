@@ -20,15 +20,16 @@ async def list_tracks(call: Call[TrackQuery, None]) -> TrackList:
     """Tracks as on a shelf: by artist, album, disc and number."""
     query, gateway = call.query, call.gateway
     wanted = tracks.Wanted(tracks.words_of(query.query), query.server_id, query.status)
-    values = read_cursor(query.cursor, str)
+    values = read_cursor(query.cursor, str, int)
     behind = _uuid(values[0]) if values else None
     async with gateway.reading() as connection:
         rows = await tracks.page(connection, wanted, behind, query.limit + 1)
-        total = await tracks.count(connection, wanted)
+        # Counting takes longer than all the rest, so later pages repeat what the first has found.
+        total = values[1] if values else await tracks.count(connection, wanted)
         stats = await gateway.tags.stats(connection)
     items = to_tracks(rows[: query.limit], stats)
     more = len(rows) > query.limit
-    return TrackList(items=items, next_cursor=write_cursor(items[-1].id) if more else None, total=total)
+    return TrackList(items=items, next_cursor=write_cursor(items[-1].id, total) if more else None, total=total)
 
 
 def _uuid(text: str) -> UUID:

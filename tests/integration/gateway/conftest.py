@@ -14,6 +14,7 @@ from cryptography.fernet import Fernet
 
 from services.gateway.app import build_app, running
 from services.projector.__main__ import main as project
+from services.projector.rebuild import ensure_current
 from shared.pausing import end
 from shared.settings import Settings
 from tests.integration.gateway.api import Api
@@ -59,6 +60,8 @@ async def is_ready(system: System) -> bool:
 @pytest.fixture
 async def system(settings: Settings) -> AsyncIterator[System]:
     """Gateway and projector, ready."""
+    # Tables first: neither of the two then has to wait for the other.
+    await ensure_current(settings, asyncio.Event())
     async with projector(settings), gateway(settings) as made:
         await until(lambda: is_ready(made), "the gateway is ready")
         yield made

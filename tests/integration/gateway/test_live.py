@@ -133,7 +133,7 @@ async def test_who_comes_back_is_told_what_was_missed(system: System, monkeypatc
 
 
 async def test_a_last_id_we_never_gave_means_the_present(system: System) -> None:
-    for last_id in ("nonsense", "8000000000000-0"):
+    for last_id in ("nonsense", "²-0", "8000000000000-0"):
         async with listening(system, last_id) as listener:
             assert (await listener.next())[0] == "hello"
 

@@ -36,7 +36,9 @@ def test_a_session_knows_its_token_and_its_cookie() -> None:
     assert sessions.is_cookie(sessions.new_cookie())
 
 
-@pytest.mark.parametrize("cookie", ["", ".", "9999999999.", "x.y", "9999999999." + "0" * 64, "²." + "0" * 64])
+@pytest.mark.parametrize(
+    "cookie", ["", ".", "9999999999.", "x.y", "9999999999." + "0" * 64, "²." + "0" * 64, "\udcff.\udcff"]
+)
 def test_a_made_up_cookie_opens_nothing(cookie: str) -> None:
     assert not Sessions("the token").is_cookie(cookie)
 
