@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
-import pytest
-
 from shared.archive import archived, read_archive
 from shared.follower import parse
 from tests.integration.projector.history import entry
@@ -32,26 +30,28 @@ async def test_reading_goes_on_behind_a_position(projector: Projecting) -> None:
     assert await archived(projector.connection, until=places[4]) == 5
 
 
-@pytest.mark.parametrize(
-    "data",
-    [
-        b"not json at all",
-        b"\xff\xfe\x00",
-        b'{"name": NaN}',
-        b'{"name": "half \\ud83d a pair"}',
-        b'{"name": "nul \\u0000"}',
-        b'{"name": "costs $raw"}',
-        b'"\x00"',
-        b"[" * 3000,
-    ],
-)
-async def test_odd_data_is_kept_byte_for_byte_and_holds_up_nobody(projector: Projecting, data: bytes) -> None:
-    odd = entry(added(), 2)
-    odd = replace(odd, raw=replace(odd.raw, data=data, traceparent="00-\x00"))
-    await projector.hand_over([entry(analysed(1)[0], 1), odd, entry(analysed(2)[0], 3)])
-    found = await read_archive(projector.connection, 0, 10)
+ODD = [
+    b"not json at all",
+    b"\xff\xfe\x00",
+    b'{"name": NaN}',
+    b'{"name": "half \\ud83d a pair"}',
+    b'{"name": "nul \\u0000"}',
+    b'{"name": "costs $raw"}',
+    b'"\x00"',
+    b"[" * 3000,
+]
+
+
+async def test_odd_data_is_kept_byte_for_byte_and_holds_up_nobody(projector: Projecting) -> None:
+    odd = [entry(added(), number) for number in range(2, 2 + len(ODD))]
+    odd = [
+        replace(item, raw=replace(item.raw, data=data, traceparent="00-\x00"))
+        for item, data in zip(odd, ODD, strict=True)
+    ]
+    await projector.hand_over([entry(analysed(1)[0], 1), *odd, entry(analysed(2)[0], 99)])
+    found = await read_archive(projector.connection, 0, 100)
     assert [item.position for item in found] == [item.position for item in projector.log]
-    assert found[1].raw.data == data
+    assert [item.raw.data for item in found[1:-1]] == ODD
     assert json.loads(found[0].raw.data) == json.loads(projector.log[0].raw.data)
     assert await projector.count("track_analysis") == 2
 
