@@ -80,10 +80,11 @@ class Intake:
         """Wait until everything written down so far is visible. Raises ``ProblemError`` when it takes too long."""
         await self._arrivals.wait(await self._streams.log.last())
 
-    async def add_server(self, added: ServerAdded, earlier: int) -> Appended:
+    async def add_server(self, event: Envelope[ServerAdded], earlier: int) -> Appended:
         """``earlier``: how many libraries have had this address before (they were removed since)."""
+        added = event.message
         key = address_key(added.server_type, added.path, added.url, added.username)
-        return await self.append(Unit(id=uuid7(), events=[wrap(added)], expect={f"server-address:{key}:{earlier}": 0}))
+        return await self.append(Unit(id=uuid7(), events=[event], expect={f"server-address:{key}:{earlier}": 0}))
 
     async def remove_server(self, server_id: UUID, runs: Sequence[UUID]) -> Appended:
         """``runs`` have only this library to look at, so they end with it."""

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from pydantic import AfterValidator, Field, RootModel, SecretStr, field_validator
+from pydantic import AfterValidator, ConfigDict, Field, RootModel, SecretStr, field_validator
 
 from services.gateway.models.common import Answer, Body, Position, Time
 from shared.events import ServerType
@@ -23,6 +23,8 @@ Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_plain
 
 class NewFolder(Body):
     """A folder of audio files on this machine."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"type": "folder", "name": "Music", "path": "/music"}]})
 
     type: Literal["folder"]
     name: Name
@@ -41,6 +43,20 @@ class NewFolder(Body):
 
 class NewSubsonic(Body):
     """A server that speaks the Subsonic API: Navidrome, Gonic, Airsonic and others."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "type": "subsonic",
+                    "name": "Nas",
+                    "url": "http://nas:4533",
+                    "username": "ann",
+                    "password": "her password",
+                }
+            ]
+        }
+    )
 
     type: Literal["subsonic"]
     name: Name

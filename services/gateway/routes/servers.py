@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -27,7 +26,7 @@ from shared.errors import Conflict, NotFound
 from shared.events import ServerAdded
 from shared.mediaservers import connect
 from shared.mediaservers.base import ServerConfig, ServerTest
-from shared.messages import uuid7
+from shared.messages import Envelope, uuid7, wrap
 
 if TYPE_CHECKING:
     from shared.streams import Appended
@@ -60,8 +59,9 @@ async def add_server(call: Call[None, NewServer]) -> Reply:
     earlier = await _free_address(gateway, new)
     if new.test:
         _refuse_unusable(new, await _test(new))
-    added = await _described(gateway, new)
-    appended = await _append(gateway, new, added, earlier)
+    event = wrap(await _described(gateway, new))
+    appended = await _append(gateway, new, event, earlier)
+    added = event.message
     server = AddedServer(
         id=added.server_id,
         type=added.server_type,
@@ -69,7 +69,7 @@ async def add_server(call: Call[None, NewServer]) -> Reply:
         path=added.path,
         url=added.url,
         username=added.username,
-        added_at=datetime.now(UTC),
+        added_at=event.occurred_at,
         track_count=0,
         analysed_count=0,
         last_scan_at=None,
@@ -156,13 +156,13 @@ async def _described(gateway: Gateway, new: New) -> ServerAdded:
     )
 
 
-async def _append(gateway: Gateway, new: New, added: ServerAdded, earlier: int) -> Appended:
+async def _append(gateway: Gateway, new: New, event: Envelope[ServerAdded], earlier: int) -> Appended:
     """Raises ``ProblemError`` when somebody else connected the same library in this moment."""
     try:
-        return await gateway.intake.add_server(added, earlier)
+        return await gateway.intake.add_server(event, earlier)
     except Conflict:
-        if added.secret_id is not None:
-            await secrets.delete(gateway.pool, added.secret_id)
+        if event.message.secret_id is not None:
+            await secrets.delete(gateway.pool, event.message.secret_id)
         await gateway.intake.catch_up()
         await _free_address(gateway, new)
         raise

@@ -7,10 +7,13 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from aiohttp import ClientError, ClientSession
 from pydantic import SecretStr
 from yarl import URL
 
 from services.gateway.__main__ import main
+from services.projector.rebuild import ensure_current
+from services.up.ports import choose
 from shared.errors import ConfigurationError
 from shared.settings import Settings
 from tests.integration.gateway.api import Api
@@ -104,6 +107,28 @@ async def test_our_own_page_may(system: System) -> None:
 async def test_an_open_gateway_without_a_token_does_not_start(settings: Settings) -> None:
     with pytest.raises(ConfigurationError, match="STARLING_TOKEN"):
         await main(settings.model_copy(update={"host": "0.0.0.0"}), asyncio.Event())
+
+
+async def test_when_told_to_stop_it_lets_its_listeners_go_and_ends(settings: Settings) -> None:
+    await ensure_current(settings, asyncio.Event())
+    port, stop = choose(), asyncio.Event()
+    serving = asyncio.create_task(main(settings.model_copy(update={"port": port}), stop))
+    async with ClientSession(f"http://127.0.0.1:{port}") as session:
+
+        async def listens() -> bool:
+            try:
+                async with session.get("/healthz") as response:
+                    return response.status == 200
+            except ClientError:
+                return False
+
+        await until(listens, "the gateway listens")
+        async with session.get("/api/v1/live") as response:
+            assert (await response.content.readline()).startswith(b"id:")
+            stop.set()
+            async with asyncio.timeout(3):
+                assert await response.content.read() is not None
+                await serving
 
 
 async def test_a_port_in_use_is_named(settings: Settings, system: System) -> None:
