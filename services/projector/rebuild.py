@@ -7,6 +7,7 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 
+import asyncpg
 import structlog
 
 from services.projector import schema
@@ -89,7 +90,7 @@ async def _is_current(settings: Settings) -> bool:
         async with postgres.translated():
             current = await schema.is_current(connection, settings.read_schema)
             if current:
-                with suppress(Conflict):
+                with suppress(Conflict, asyncpg.LockNotAvailableError):
                     await lock_rebuild(connection, settings)
                     await drop_leftovers(connection, settings)
             return current

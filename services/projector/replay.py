@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+import asyncpg
+import structlog
+
 from services.projector import schema
 from services.projector.projections import PROJECTIONS, Projection, project
 from shared import positions, postgres
@@ -20,10 +23,13 @@ from shared.settings import Settings
 if TYPE_CHECKING:
     from shared.postgres import Connection
 
+log = structlog.get_logger(__name__)
+
 Progress = Callable[[int, int], None]
 """``(events done, events in all)``; the second grows when events arrive meanwhile."""
 
 _AT_ONCE = 4000
+_PATIENCE_S = 20
 _PURPOSES = {"next": "rebuilt, not yet live", "old": "was live, to be dropped", "check": "made to compare with"}
 
 
@@ -58,7 +64,7 @@ class Replay:
             self.writer, self._reader = await self._open(), await self._open()
             async with postgres.translated():
                 await lock_rebuild(self.writer, self._settings)
-                await drop_leftovers(self.writer, self._settings)
+                await self._clear()
                 await schema.create_read_models(self.writer, self.schema)
             self._writers = [(projection, await self._open()) for projection in PROJECTIONS]
         except BaseException:
@@ -73,8 +79,16 @@ class Replay:
             if kind is None:
                 async with postgres.translated():
                     await drop_leftovers(self.writer, self._settings)
+        except asyncpg.LockNotAvailableError:
+            log.warning("old_read_models_still_read", next_try="when a projector starts, or with the next rebuild")
         finally:
             self._close()
+
+    async def _clear(self) -> None:
+        try:
+            await drop_leftovers(self.writer, self._settings)
+        except asyncpg.LockNotAvailableError as error:
+            raise Conflict("somebody still reads the tables of the last rebuild; close that session first") from error
 
     async def _open(self) -> Connection:
         connection = await postgres.open_connection(self._settings, read_schema=self.schema)
@@ -137,6 +151,11 @@ async def lock_rebuild(connection: Connection, settings: Settings) -> None:
 
 
 async def drop_leftovers(connection: Connection, settings: Settings) -> None:
-    """Drop what a rebuild that was killed, or that could not wait for a reader, has left; needs the lock."""
-    for purpose in _PURPOSES:
-        await connection.execute(f'DROP SCHEMA IF EXISTS "{side_schema(settings, purpose)}" CASCADE')
+    """Drop what a rebuild has left: one that was killed, or one that could not wait for a reader. Needs the lock.
+
+    Raises ``asyncpg.LockNotAvailableError`` when somebody reads those tables in one transaction for long.
+    """
+    async with connection.transaction():
+        await connection.execute(f"SET LOCAL lock_timeout = '{_PATIENCE_S}s'")
+        for purpose in _PURPOSES:
+            await connection.execute(f'DROP SCHEMA IF EXISTS "{side_schema(settings, purpose)}" CASCADE')

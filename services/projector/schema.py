@@ -26,8 +26,12 @@ TABLES = tuple(table for projection in PROJECTIONS for table in projection.table
 
 
 def version() -> str:
-    """Of the read models of this release: changes with any projection's version and any DDL."""
-    parts = [(item.name, str(item.version), item.create, *item.indexes) for item in PROJECTIONS]
+    """Of the read models of this release: changes with any projection's version, any DDL, and any event that is heard
+    now and was not, or not in this version, when a release before archived it."""
+    parts = [
+        (item.name, item.version, item.create, item.indexes, sorted((e.wire_type, e.version) for e in item.handles))
+        for item in PROJECTIONS
+    ]
     return hashlib.blake2b(repr(parts).encode(), digest_size=8).hexdigest()
 
 

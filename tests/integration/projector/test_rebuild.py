@@ -207,6 +207,21 @@ def _tired(done: int, total: int) -> None:
     raise RuntimeError("tired")
 
 
+async def test_a_reader_who_lingers_holds_up_no_rebuild(projector: Projecting, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.projector.replay._PATIENCE_S", 1)
+    await projector.tell(added(), discovered(described(1)))
+    pool = await open_pool(projector.settings)
+    async with postgres.transaction(pool) as lingering:
+        assert await lingering.fetchval("SELECT count(*) FROM tracks") == 1
+        await rebuild(projector.settings)
+        assert await projector.count("tracks") == 1
+        with pytest.raises(Conflict, match="still reads"):
+            await rebuild(projector.settings)
+    await ensure_current(projector.settings, asyncio.Event())
+    assert await schemas(projector) == {"starling", "starling_read"}
+    pool.terminate()
+
+
 async def test_two_rebuilds_exclude_each_other(projector: Projecting) -> None:
     async with Replay(projector.settings, "next"):
         with pytest.raises(Conflict, match="already"):
