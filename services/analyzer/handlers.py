@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from services.analyzer.analysis import Analysis
-from services.analyzer.pool import AnalyzerPool
+from services.analyzer.pool import AnalysisStopped, AnalyzerPool
 from shared import embedding
 from shared.audio_store import AudioStore
 from shared.commands import AnalyzeTrack, Command
@@ -25,11 +25,12 @@ class Means:
 
 
 async def analyze_track(command: AnalyzeTrack, ctx: Context[Means]) -> Outcome:
-    """Decode and describe one track in a child process."""
-    if await ctx.cancelled():
+    """Decode and describe one track in a child process; long ones are given up when their run is cancelled."""
+    try:
+        async with ctx.deps.store.open_local(command.audio) as path:
+            analysis = await ctx.deps.pool.analyze(path, command.profile, command.audio.suffix, ctx.cancelled)
+    except AnalysisStopped:
         return Outcome(events=tuple(wrap(event) for event in command.cancelled()))
-    async with ctx.deps.store.open_local(command.audio) as path:
-        analysis = await ctx.deps.pool.analyze(path, command.profile, command.audio.suffix)
     blob = embedding.pack(analysis.embedding, analysis.tags)
     return Outcome(events=(wrap(analyzed(command, analysis), blob=blob),))
 
