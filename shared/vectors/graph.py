@@ -118,7 +118,8 @@ class Graph:
             try:
                 with self._lock.reading():
                     labels, distances = self._index.query(vector, k, num_threads=1, query_ef=ef)
-            except voyager.RecallError:
+            except (voyager.RecallError, RuntimeError):
+                # Too few can be reached, or a distance fell below zero by more than voyager puts up with.
                 continue
             return labels.astype(np.int64), np.clip(distances, 0.0, 2.0)
         return self.nearest_of(self._live, vector, k)
