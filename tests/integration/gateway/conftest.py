@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from aiohttp import DummyCookieJar
@@ -15,11 +16,44 @@ from cryptography.fernet import Fernet
 from services.gateway.app import build_app, running
 from services.projector.__main__ import main as project
 from services.projector.rebuild import ensure_current
+from services.up.postgres import PostgresServer
+from shared import secrets
 from shared.pausing import end
 from shared.settings import Settings
+from tests import servers
 from tests.integration.gateway.api import Api
 from tests.integration.gateway.system import System
 from tests.waiting import until
+
+
+@pytest.fixture(scope="session")
+def prepared(postgres: PostgresServer) -> str:
+    """The name of a database that holds all tables, empty: to be copied, which is quicker than making them."""
+    name = "gateway_template"
+
+    async def prepare() -> None:
+        admin = await postgres.connect("postgres")
+        await admin.execute(f"CREATE DATABASE {name}")
+        await admin.close()
+        settings = Settings.model_validate({**postgres.environment(), "POSTGRES_DB": name})
+        await ensure_current(settings, asyncio.Event())
+        await secrets.create_table(settings)
+
+    servers.settle(prepare())
+    return name
+
+
+@pytest.fixture
+async def database(postgres: PostgresServer, prepared: str) -> AsyncIterator[dict[str, str]]:
+    """A new database with all tables, empty."""
+    name = f"gateway_{uuid4().hex}"
+    admin = await postgres.connect("postgres")
+    try:
+        await admin.execute(f"CREATE DATABASE {name} TEMPLATE {prepared} STRATEGY file_copy")
+        yield {**postgres.environment(), "POSTGRES_DB": name}
+        await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    finally:
+        await admin.close()
 
 
 @pytest.fixture
@@ -60,8 +94,6 @@ async def is_ready(system: System) -> bool:
 @pytest.fixture
 async def system(settings: Settings) -> AsyncIterator[System]:
     """Gateway and projector, ready."""
-    # Tables first: neither of the two then has to wait for the other.
-    await ensure_current(settings, asyncio.Event())
     async with projector(settings), gateway(settings) as made:
         await until(lambda: is_ready(made), "the gateway is ready")
         yield made

@@ -12,7 +12,6 @@ from pydantic import SecretStr
 from yarl import URL
 
 from services.gateway.__main__ import main
-from services.projector.rebuild import ensure_current
 from services.up.ports import choose
 from shared.errors import ConfigurationError
 from shared.settings import Settings
@@ -110,7 +109,6 @@ async def test_an_open_gateway_without_a_token_does_not_start(settings: Settings
 
 
 async def test_when_told_to_stop_it_lets_its_listeners_go_and_ends(settings: Settings) -> None:
-    await ensure_current(settings, asyncio.Event())
     port, stop = choose(), asyncio.Event()
     serving = asyncio.create_task(main(settings.model_copy(update={"port": port}), stop))
     async with ClientSession(f"http://127.0.0.1:{port}") as session:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit, urlunsplit
@@ -10,11 +12,15 @@ import pytest
 from pydantic import SecretStr
 
 from services.gateway.app import running
+from services.projector.rebuild import rebuild
+from services.up.postgres import PostgresServer
 from shared.errors import ConfigurationError
 from shared.settings import Settings
 from shared.streams import Streams
+from tests import servers
+from tests.given import track
 from tests.integration.gateway.conftest import gateway, is_ready, projector
-from tests.integration.gateway.system import System, discovered, folder, song
+from tests.integration.gateway.system import System, analysed, asked, discovered, folder, song
 from tests.integration.gateway.wire import Wire, wire
 from tests.waiting import until
 
@@ -84,8 +90,13 @@ async def test_a_gateway_may_start_before_its_stores(settings: Settings) -> None
                 assert (await system.api.get("/api/v1/servers")).status == 200
 
 
-async def test_without_a_projector_there_is_nothing_to_read_and_it_is_said(settings: Settings) -> None:
-    async with gateway(settings) as system:
+async def test_before_the_first_projector_there_is_nothing_to_read_and_it_is_said(
+    settings: Settings, postgres: PostgresServer
+) -> None:
+    async with (
+        servers.fresh_database(postgres) as empty,
+        gateway(settings.model_copy(update={"postgres_db": empty["POSTGRES_DB"]})) as system,
+    ):
         answer = await system.api.get("/api/v1/tracks")
         assert (answer.status, answer.body["reason"]) == (503, "store_unavailable")
         assert "projector" in answer.body["detail"]
@@ -113,3 +124,30 @@ async def test_a_server_that_forgets_is_refused_at_the_start(settings: Settings)
     finally:
         await streams.client.config_set("appendfsync", "always")
         await streams.close()
+
+
+async def test_readers_notice_nothing_of_a_rebuild(system: System) -> None:
+    songs = [song(number) for number in range(100)]
+    seen = await system.tell(folder(), *asked(), discovered(*songs), *(analysed(number) for number in range(100)))
+    await system.get("/api/v1/tracks", after=seen)
+    paths = (
+        "/api/v1/tracks",
+        "/api/v1/servers",
+        "/api/v1/status",
+        f"/api/v1/tracks/{track(1)}/similar",
+        "/api/v1/runs",
+    )
+    over = asyncio.Event()
+    answers: Counter[tuple[str, int]] = Counter()
+
+    async def read(path: str) -> None:
+        while not over.is_set():
+            answers[path, (await system.api.get(path)).status] += 1
+
+    readers = [asyncio.create_task(read(path)) for path in paths]
+    for _ in range(2):
+        await rebuild(system.settings)
+    over.set()
+    await asyncio.gather(*readers)
+    assert {status for _, status in answers} == {200}, answers
+    assert (await system.get(f"/api/v1/tracks/{track(1)}/similar", n=50))["items"]
