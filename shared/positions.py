@@ -18,7 +18,8 @@ def pack(stream_id: bytes | str) -> int:
     """``b"1700000000000-3"`` -> one integer that sorts the same way. Raises ``InvalidInput`` on another form."""
     text = stream_id.decode() if isinstance(stream_id, bytes) else stream_id
     milliseconds, dash, sequence = text.partition("-")
-    if not (milliseconds.isdigit() and (sequence.isdigit() or not dash)) or len(text) > 40:
+    numbers = milliseconds.isdigit() and (sequence.isdigit() or not dash)
+    if not (numbers and text.isascii() and len(text) <= 40):
         raise InvalidInput("position", "expected <milliseconds>-<sequence>, as the API gave it")
     high, low = int(milliseconds), int(sequence or 0)
     if low > _SEQUENCE_MASK or high >= 1 << 43:

@@ -22,7 +22,7 @@ def music_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def starling(tmp_path_factory: pytest.TempPathFactory, music_dir: Path) -> Iterator[Instance]:
     """A running Starling that knows no library yet: ``.url``, ``.data_dir``, ``.music_dir``, ``.environment``."""
-    instance = Instance(tmp_path_factory.mktemp("starling") / "data", music_dir)
+    instance = Instance(tmp_path_factory.mktemp("starling") / "data", music_dir, {"STARLING_RETRY_BASE_S": "0.2"})
     try:
         instance.start()
         yield instance

@@ -144,6 +144,6 @@ def test_positions_sort_like_stream_ids_and_survive_the_round_trip() -> None:
     assert packed == sorted(packed)
     assert [positions.text(position) for position in packed] == ids
     assert max(packed) < 1 << 63
-    for wrong in ("", "x", "1-", "1-2-3", "-1", "1-1048576", "9" * 30):
+    for wrong in ("", "x", "1-", "1-2-3", "-1", "²-0", "1-1048576", "9" * 30):
         with pytest.raises(InvalidInput):
             positions.pack(wrong)
