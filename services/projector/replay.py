@@ -61,12 +61,13 @@ class Replay:
     async def __aenter__(self) -> Self:
         self._opened: list[Connection] = []
         try:
-            self.writer, self._reader = await self._open(), await self._open()
+            self.writer = await self._open()
             async with postgres.translated():
                 await lock_rebuild(self.writer, self._settings)
                 await self._clear()
                 await schema.create_read_models(self.writer, self.schema)
-            self._writers = [(projection, await self._open()) for projection in PROJECTIONS]
+            self._reader, *writers = await asyncio.gather(*(self._open() for _ in range(1 + len(PROJECTIONS))))
+            self._writers = list(zip(PROJECTIONS, writers, strict=True))
         except BaseException:
             self._close()
             raise

@@ -53,22 +53,20 @@ async def create_kept(settings: Settings) -> None:
 async def create_read_models(connection: Connection, schema: str) -> None:
     """Create schema and tables, empty and without the indexes that only readers need. ``schema`` must be the first of
     the connection's search path."""
-    await connection.execute(f'CREATE SCHEMA "{schema}"')
-    for projection in PROJECTIONS:
-        await connection.execute(projection.create)
-    await connection.execute(VERSION_TABLE)
-    await connection.execute("INSERT INTO read_model_version (version) VALUES ($1)", version())
+    async with connection.transaction():
+        await connection.execute(f'CREATE SCHEMA "{schema}"')
+        await connection.execute(";".join([*(projection.create for projection in PROJECTIONS), VERSION_TABLE]))
+        await connection.execute("INSERT INTO read_model_version (version) VALUES ($1)", version())
 
 
 async def create_indexes(connection: Connection, kept_schema: str) -> None:
     """Create the readers' indexes, and let the planner look at the tables."""
     trigrams = await _trigrams(connection, kept_schema)
-    for projection in PROJECTIONS:
-        for index in projection.indexes:
-            if trigrams or "{trigrams}" not in index:
-                await connection.execute(index.format(trigrams=trigrams))
-        for table in projection.tables:
-            await connection.execute(f"ANALYZE {table}")
+    indexes = [index for projection in PROJECTIONS for index in projection.indexes]
+    wanted = [index.format(trigrams=trigrams) for index in indexes if trigrams or "{trigrams}" not in index]
+    async with connection.transaction():
+        await connection.execute(";".join(wanted))
+        await connection.execute(f"ANALYZE {', '.join(TABLES)}")
 
 
 async def _trigrams(connection: Connection, kept_schema: str) -> str | None:
