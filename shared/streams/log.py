@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +15,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from shared import positions
 from shared.errors import Conflict, InvalidInput
-from shared.messages import Envelope, Raw, Send, decode_raw, encode_raw
+from shared.messages import Envelope, Raw, Send, decode_raw, derived_id, encode_raw
 from shared.streams.connection import BLOCK_MS, translated
 from shared.streams.keys import Keys
 from shared.streams.scripts import APPEND, Steps
@@ -176,4 +178,27 @@ class EventLog:
 
 
 def _log_entries(entries: Iterable[tuple[bytes, dict[bytes, bytes] | None]]) -> list[LogEntry]:
-    return [LogEntry(positions.pack(entry_id), decode_raw(fields)) for entry_id, fields in entries if fields]
+    return [_log_entry(entry_id, fields) for entry_id, fields in entries if fields]
+
+
+def _log_entry(entry_id: bytes, fields: dict[bytes, bytes]) -> LogEntry:
+    """An entry that none of us wrote keeps its place and its contents, so that nobody who follows stumbles on it."""
+    position = positions.pack(entry_id)
+    try:
+        return LogEntry(position, decode_raw(fields))
+    except (KeyError, ValueError):
+        text = {name.decode(errors="replace"): value.decode(errors="replace") for name, value in fields.items()}
+        stray = Raw(
+            id=derived_id("stray", positions.text(position)),
+            type="unreadable",
+            version=0,
+            occurred_at=datetime.fromtimestamp(positions.milliseconds(position) / 1000, UTC),
+            subject="log:stray",
+            data=json.dumps(text).encode(),
+            correlation_id=None,
+            causation_id=None,
+            traceparent=None,
+            blob=None,
+            attempts=0,
+        )
+        return LogEntry(position, stray)

@@ -9,6 +9,7 @@ import pytest
 from shared import positions
 from shared.errors import ConfigurationError, InvalidInput
 from shared.events import RunCancelled
+from shared.follower import parse
 from shared.messages import Outcome, Send, uuid7, wrap
 from shared.streams import Streams, Unit
 from shared.streams.connection import check_server
@@ -135,6 +136,18 @@ async def test_idle_consumers_that_hold_nothing_are_forgotten(streams: Streams) 
     left = await streams.client.xinfo_consumers(busy.streams[1], "workers")
     assert [consumer["name"] for consumer in left] == [b"busy"]
     assert await streams.pending() == 1
+
+
+async def test_an_entry_that_nobody_of_us_wrote_keeps_its_place_and_stops_no_reader(streams: Streams) -> None:
+    await streams.client.xadd(streams.keys.events, {"hello": b"\xffworld"})
+    await streams.log.append(Unit(uuid7(), events=[wrap(RunCancelled(run_id=given.RUN))]))
+
+    stray, ours = await streams.log.read(positions.START, 10)
+
+    assert (stray.raw.type, stray.raw.subject) == ("unreadable", "log:stray")
+    assert b"hello" in stray.raw.data
+    assert ours.raw.type == "run.cancelled"
+    assert [envelope.message.wire_type for envelope in parse([stray, ours])] == ["run.cancelled"]
 
 
 def test_positions_sort_like_stream_ids_and_survive_the_round_trip() -> None:
