@@ -6,6 +6,7 @@ file for a playlist and follow the addresses in it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -97,11 +98,13 @@ def _find_frames(head: bytes) -> str | None:
     return None
 
 
-def _chained(head: bytes, at: int, length) -> bool:  # type: ignore[no-untyped-def]
-    """Whether three frame headers in a row start at ``at``; fewer will do where the file ends."""
+def _chained(head: bytes, start: int, length: Callable[[bytes], int]) -> bool:
+    """Whether three frame headers in a row begin at ``start``; fewer will do for a file that is nothing else, while
+    one header near the end of a file is nothing but chance."""
+    at = start
     for found in range(3):
         if at + 4 > len(head):
-            return found >= 1 and len(head) < _HEAD
+            return found >= 1 and start == 0 and len(head) < _HEAD
         size = length(head[at : at + 6])
         if not size:
             return False
