@@ -1,4 +1,4 @@
-"""Which parts are silent: the duration below the gate, and whether the whole is."""
+"""Which parts are silent, how long they last, and how loud the rest is."""
 
 from __future__ import annotations
 
@@ -19,23 +19,31 @@ _TO_MEAN_SQUARE: Final = 2 / (SIZE * SIZE * 3 / 8)
 
 
 class Silence:
-    """Counts silent frames of the mono signal."""
+    """Tells heard frames of the mono signal from silent ones, and sums up both."""
 
     def __init__(self) -> None:
         self.heard_frames = 0
         self._silent_frames = 0
+        self._power = 0.0
 
-    def push(self, power: FloatArray) -> BoolArray:
-        """``power`` [n, 257] -> which of the frames are heard [n]."""
-        heard = power.sum(axis=1) * _TO_MEAN_SQUARE > 10 ** (GATE_DBFS / 10)
+    def push(self, power: FloatArray) -> tuple[FloatArray, BoolArray]:
+        """``power`` [n, 257] -> (mean square of each frame [n], which of them are heard [n])."""
+        mean_square = power.sum(axis=1) * np.float32(_TO_MEAN_SQUARE)
+        heard = np.asarray(mean_square > 10 ** (GATE_DBFS / 10))
         count = int(np.count_nonzero(heard))
+        self._power += float(mean_square[heard].sum())
         self.heard_frames += count
         self._silent_frames += len(heard) - count
-        return np.asarray(heard)
+        return mean_square, heard
 
     @property
     def silent(self) -> bool:
         return not self.heard_frames
+
+    @property
+    def level_dbfs(self) -> float:
+        """Level (RMS) of the heard frames together; the gate's level when nothing is heard."""
+        return float(10 * np.log10(self._power / self.heard_frames)) if self.heard_frames else GATE_DBFS
 
     @property
     def silence_s(self) -> float:
