@@ -22,7 +22,7 @@ _LOW_DISK = 2e9
 MODELS = {
     "msd_musicnn.onnx": "fe11366feb63566978ae49ddd83b0c029cf1a4bf69a581a072fd0cc033e343fe",
     "mtt_musicnn.onnx": "3535809188e9526646559a8f6ac89415a50874d9a589b7828f1bbed25bf57da1",
-    "standardisation.npy": "fa03545cb10177290dc49730eb3ee2717aa56b45e7920340fc36bb58680e1700",
+    "standardisation.npy": "07ea3deb932ae60442b8d12c9921260c4c2fbb337ba856b2302a899d46ebb62e",
 }
 """SHA-256 of both networks and of the constants behind them; other files would give vectors that cannot be compared
 with the ones that are stored."""
