@@ -7,6 +7,7 @@ files whose headers ffmpeg refuses.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -81,7 +82,7 @@ def _check(rate: int, channels: int) -> None:
 
 def _sndfile_blocks(path: Path, _kind: str) -> Iterator[Block]:
     try:
-        with soundfile.SoundFile(path) as file:
+        with soundfile.SoundFile(os.fsencode(path)) as file:
             _check(file.samplerate, file.channels)
             while True:
                 data = file.read(BLOCK // file.channels, dtype="float32", always_2d=True)
@@ -95,8 +96,10 @@ def _sndfile_blocks(path: Path, _kind: str) -> Iterator[Block]:
 def _ffmpeg_blocks(path: Path, kind: str) -> Iterator[Block]:
     with ExitStack() as stack:
         try:
-            container = stack.enter_context(av.open(f"file:{path}", format=kind, metadata_errors="ignore"))
-        except (av.error.FFmpegError, ValueError) as error:
+            # An open file, not its name: ffmpeg wants names in UTF-8 and takes some for network addresses.
+            file = stack.enter_context(path.open("rb", buffering=0))
+            container = stack.enter_context(av.open(file, "r", format=kind, metadata_errors="ignore"))
+        except (av.error.FFmpegError, OSError, ValueError) as error:
             raise DecodeError(_reason(error)) from error
         if not container.streams.audio:
             raise BadAudio("not_audio", "The file holds no sound, only other streams such as pictures or text.")
@@ -107,15 +110,19 @@ def _frames_to_blocks(container: av.container.InputContainer, stream: av.AudioSt
     """Collects the codec's small frames in a queue (in C), which halves the time spent outside the codec."""
     queue = av.AudioFifo()
     shape: tuple[str, int, int] | None = None
-    for frame in _frames(container, stream):
-        current = (frame.format.name, frame.layout.nb_channels, frame.sample_rate)
-        if current != shape:
-            yield from _drain(queue, 1)
-            _check(frame.sample_rate, frame.layout.nb_channels)
-            queue, shape = av.AudioFifo(), current
-        frame.pts = None
-        queue.write(frame)
-        yield from _drain(queue, BLOCK // frame.layout.nb_channels)
+    try:
+        for frame in _frames(container, stream):
+            current = (frame.format.name, frame.layout.nb_channels, frame.sample_rate)
+            if current != shape:
+                yield from _drain(queue, 1)
+                _check(frame.sample_rate, frame.layout.nb_channels)
+                queue, shape = av.AudioFifo(), current
+            frame.pts = None
+            queue.write(frame)
+            yield from _drain(queue, BLOCK // frame.layout.nb_channels)
+    except DecodeError:
+        yield from _drain(queue, 1)
+        raise
     yield from _drain(queue, 1)
 
 
@@ -138,6 +145,7 @@ def _frames(container: av.container.InputContainer, stream: av.AudioStream) -> I
             break
         except (av.error.FFmpegError, ValueError) as error:
             bad, last = bad + 1, _reason(error)
+            packets = container.demux(stream)
     if bad:
         raise DecodeError(last)
 

@@ -46,6 +46,8 @@ def _fields(data: memoryview) -> Iterator[tuple[int, int | memoryview]]:
             size = 4 if kind == _FIXED32 else 8
         else:
             raise ValueError(f"unexpected wire type {kind}")
+        if at + size > len(data):
+            raise IndexError
         yield tag >> 3, data[at : at + size]
         at += size
 

@@ -33,6 +33,7 @@ _LOOK_S: Final = 0.25
 _ASK_S: Final = 1.0
 _START_S: Final = 60.0
 """How long a child may take to get ready, on a machine that is busy with everything else."""
+_CLOSED: Final = "The analyzer is shutting down."
 _TRACKS_PER_CHILD: Final = 500
 """After that many a child is replaced, so that whatever the libraries leak stays small."""
 _BROKEN: Final = (OSError, EOFError, ValueError, TypeError, TimeoutError)
@@ -55,10 +56,11 @@ class _Limits:
 class _Child:
     """One process and the socket to it."""
 
-    def __init__(
-        self, process: subprocess.Popen[bytes], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
-        self.process, self._reader, self._writer = process, reader, writer
+    def __init__(self, process: subprocess.Popen[bytes], connection: socket.socket) -> None:
+        self.process = process
+        self._connection = connection
+        self._reader: asyncio.StreamReader
+        self._writer: asyncio.StreamWriter | None = None
         self.tracks = 0
 
     @classmethod
@@ -67,24 +69,29 @@ class _Child:
         ours, theirs = socket.socketpair()
         try:
             with theirs:
-                process = _spawn(theirs.fileno(), memory_mb)
+                child = cls(_spawn(theirs.fileno(), memory_mb), ours)
         except OSError as error:
             ours.close()
             raise ChildCrashed(f"A decoding process could not be started ({error.strerror}).") from error
-        child = cls(process, *await asyncio.open_connection(sock=ours))
         try:
-            async with asyncio.timeout(_START_S):
-                await wire.read(child._reader)
+            await child._get_ready()
         except BaseException as error:
             await child.kill()
             if isinstance(error, _BROKEN):
-                raise ChildCrashed(f"A decoding process did not start ({_ending(process.returncode)}).") from error
+                detail = f"A decoding process did not start ({_ending(child.process.returncode)})."
+                raise ChildCrashed(detail) from error
             raise
         return child
+
+    async def _get_ready(self) -> None:
+        self._reader, self._writer = await asyncio.open_connection(sock=self._connection)
+        async with asyncio.timeout(_START_S):
+            await wire.read(self._reader)
 
     async def ask(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
         """One request, one answer. Raises ``ChildCrashed``."""
         self.tracks += 1
+        assert self._writer is not None
         try:
             self._writer.write(wire.encode(request))
             await self._writer.drain()
@@ -104,7 +111,10 @@ class _Child:
     async def kill(self) -> None:
         """End the process, whatever it is doing, and wait until it is gone."""
         self.process.kill()
-        self._writer.close()
+        if self._writer is None:
+            self._connection.close()
+        else:
+            self._writer.close()
         await asyncio.shield(asyncio.to_thread(self.process.wait))
 
 
@@ -137,11 +147,14 @@ class _Slot:
     def __init__(self, memory_mb: int) -> None:
         self._memory_mb = memory_mb
         self._starting: asyncio.Task[_Child] | None = None
-        self.leaving: set[asyncio.Task[None]] = set()
         self._child: _Child | None = None
+        self._leaving: set[asyncio.Task[None]] = set()
+        self._closed = False
 
     def start(self) -> None:
-        self._starting = asyncio.create_task(_Child.start(self._memory_mb))
+        """Begin to start a child, unless that is under way."""
+        if self._starting is None and not self._closed:
+            self._starting = asyncio.create_task(_Child.start(self._memory_mb))
 
     async def child(self) -> _Child:
         """The child, ready; one that died while idle is replaced first.
@@ -151,39 +164,46 @@ class _Slot:
         if self._child is not None and self._child.process.poll() is not None:
             self._dismiss()
         if self._child is None:
-            if self._starting is None:
-                self.start()
-            starting = self._starting
-            assert starting is not None
-            try:
-                self._child = await asyncio.shield(starting)
-            finally:
-                if starting.done():
-                    self._starting = None
+            self.start()
+            self._child = await self._started()
         return self._child
+
+    async def _started(self) -> _Child:
+        starting = self._starting
+        if starting is None:
+            raise ChildCrashed(_CLOSED)
+        try:
+            return await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            if self._closed:
+                raise ChildCrashed(_CLOSED) from None
+            raise
+        finally:
+            if starting.done():
+                self._starting = None
 
     def replace(self) -> None:
         """Kill the child and start another, without waiting for either."""
         self._dismiss()
-        if self._starting is None:
-            self.start()
+        self.start()
 
     def _dismiss(self) -> None:
         if self._child is not None:
             leaving = asyncio.create_task(self._child.kill())
-            self.leaving.add(leaving)
-            leaving.add_done_callback(self.leaving.discard)
+            self._leaving.add(leaving)
+            leaving.add_done_callback(self._leaving.discard)
             self._child = None
 
     async def close(self) -> None:
-        if self._starting is not None:
-            self._starting.cancel()
-            await asyncio.gather(self._starting, return_exceptions=True)
-            if not self._starting.cancelled() and self._starting.exception() is None:
-                self._child = self._starting.result()
-            self._starting = None
+        """End the child, and whichever is being started; no other follows."""
+        self._closed = True
+        if (starting := self._starting) is not None:
+            starting.cancel()
+            await asyncio.wait({starting})
+            if not starting.cancelled() and starting.exception() is None:
+                self._child = starting.result()
         self._dismiss()
-        await asyncio.gather(*self.leaving)
+        await asyncio.gather(*self._leaving)
 
     @property
     def pid(self) -> int | None:

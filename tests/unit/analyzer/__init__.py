@@ -1,0 +1,1 @@
+"""The sound analysis against sounds whose answer is known."""
