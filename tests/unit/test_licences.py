@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from importlib import metadata
+from typing import Any
 
 from packaging.requirements import Requirement
 
@@ -31,7 +32,7 @@ def _closure() -> set[str]:
 
 
 def _licence(name: str) -> str:
-    about = metadata.metadata(name)
+    about: Any = metadata.metadata(name)
     classifiers = [line for line in about.get_all("Classifier") or [] if line.startswith("License")]
     short = about.get("License") or ""
     return " ".join([about.get("License-Expression") or "", short.split("\n")[0][:80], *classifiers])
