@@ -114,16 +114,17 @@ def _frames_to_blocks(container: av.container.InputContainer, stream: av.AudioSt
         for frame in _frames(container, stream):
             current = (frame.format.name, frame.layout.nb_channels, frame.sample_rate)
             if current != shape:
-                yield from _drain(queue, 1)
+                yield from _drain(queue)
                 _check(frame.sample_rate, frame.layout.nb_channels)
                 queue, shape = av.AudioFifo(), current
             frame.pts = None
             queue.write(frame)
-            yield from _drain(queue, BLOCK // frame.layout.nb_channels)
+            if queue.samples >= BLOCK // current[1]:
+                yield from _drain(queue)
     except DecodeError:
-        yield from _drain(queue, 1)
+        yield from _drain(queue)
         raise
-    yield from _drain(queue, 1)
+    yield from _drain(queue)
 
 
 def _frames(container: av.container.InputContainer, stream: av.AudioStream) -> Iterator[av.AudioFrame]:
@@ -150,8 +151,8 @@ def _frames(container: av.container.InputContainer, stream: av.AudioStream) -> I
         raise DecodeError(last)
 
 
-def _drain(queue: av.AudioFifo, at_least: int) -> Iterator[Block]:
-    while queue.samples >= at_least:
+def _drain(queue: av.AudioFifo) -> Iterator[Block]:
+    while queue.samples:
         frame = queue.read(min(queue.samples, BLOCK))
         if frame is None:
             return

@@ -104,23 +104,25 @@ class KFilter:
         self._direct = _f32(np.where(lag >= 0, response[np.abs(lag)], 0).T)
         self._into_state = _f32(np.array([powers[n - 1 - i] @ b for i in range(n)]))
         self._out_of_state = _f32(np.array([c @ powers[i] for i in range(n)]).T)
-        self._scan, self._carry = _scan(powers[n], n)
+        self._scan, carry = _scan(powers[n], n)
+        self._carry = np.ascontiguousarray(carry[:, :-4])
         self._group_scan, self._group_carry = _scan(np.linalg.matrix_power(powers[n], n), n)
         self._state = np.zeros((channels, 4), np.float32)
 
     def __call__(self, samples: FloatArray) -> FloatArray:
         """[channels, 32768] -> the same shape, continuing from the call before."""
         channels = len(samples)
-        blocks = samples.reshape(channels, 32, 32, 32)
+        blocks = np.ascontiguousarray(samples).reshape(-1, 32)
         inputs = blocks @ self._into_state
-        starts = inputs.reshape(channels, 32, -1) @ self._scan
-        groups = starts[:, :, -4:].reshape(channels, -1) @ self._group_scan + self._state @ self._group_carry
+        starts = inputs.reshape(channels * 32, -1) @ self._scan
+        ends = np.ascontiguousarray(starts[:, -4:]).reshape(channels, -1)
+        groups = ends @ self._group_scan + self._state @ self._group_carry
         self._state = groups[:, -4:]
-        at_group = groups[:, :-4].reshape(channels, 32, 4)
-        states = starts[:, :, :-4] + at_group @ self._carry[:, :-4]
+        at_group = np.ascontiguousarray(groups[:, :-4]).reshape(-1, 4)
+        states = starts[:, :-4] + at_group @ self._carry
         filtered = blocks @ self._direct
-        filtered += states.reshape(channels, 32, 32, 4) @ self._out_of_state
-        return filtered.reshape(channels, -1)
+        filtered += states.reshape(-1, 4) @ self._out_of_state
+        return np.asarray(filtered.reshape(channels, -1), np.float32)
 
 
 def _f32(values: DoubleArray) -> FloatArray:
