@@ -30,6 +30,9 @@ BLOCK: Final = 1 << 19
 an eighth of that, and nothing is gained beyond."""
 MAX_DURATION_S: Final = 24 * 3600.0
 _MAX_CHANNELS: Final = 64
+_MAX_PLANES: Final = 7
+"""PyAV 18 looks for an empty plane behind the last one, where AVFrame has room for eight: with as many channels or
+more it reads outside the frame and crashes. Those are interleaved first."""
 _RATES: Final = range(1000, 1_000_001)
 _MAX_BAD_PACKETS: Final = 2000
 """In a row; after that the rest of the file is given up."""
@@ -103,28 +106,55 @@ def _ffmpeg_blocks(path: Path, kind: str) -> Iterator[Block]:
             raise DecodeError(_reason(error)) from error
         if not container.streams.audio:
             raise BadAudio("not_audio", "The file holds no sound, only other streams such as pictures or text.")
-        yield from _frames_to_blocks(container, container.streams.audio[0])
+        yield from _frames_to_blocks(_frames(container, container.streams.audio[0]))
 
 
-def _frames_to_blocks(container: av.container.InputContainer, stream: av.AudioStream) -> Iterator[Block]:
-    """Collects the codec's small frames in a queue (in C), which halves the time spent outside the codec."""
-    queue = av.AudioFifo()
-    shape: tuple[str, int, int] | None = None
+class _Queue:
+    """Collects a codec's small frames (in C), which halves the time spent outside the codec."""
+
+    def __init__(self, frame: av.AudioFrame) -> None:
+        self.shape = _shape(frame)
+        _, self._channels, rate = self.shape
+        _check(rate, self._channels)
+        self._fifo = av.AudioFifo()
+        interleave = frame.format.is_planar and self._channels > _MAX_PLANES
+        self._interleaved = av.AudioResampler(format=frame.format.packed) if interleave else None
+
+    def put(self, frame: av.AudioFrame) -> bool:
+        """Whether a block is full."""
+        for part in self._interleaved.resample(frame) if self._interleaved else (frame,):
+            part.pts = None
+            self._fifo.write(part)
+        return self._fifo.samples >= BLOCK // self._channels
+
+    def take(self) -> Iterator[Block]:
+        """All there is, in blocks."""
+        while self._fifo.samples:
+            frame = self._fifo.read(min(self._fifo.samples, BLOCK // self._channels))
+            if frame is not None:
+                yield Block(_finite(_planes(frame)), frame.sample_rate)
+
+
+def _shape(frame: av.AudioFrame) -> tuple[str, int, int]:
+    return frame.format.name, frame.layout.nb_channels, frame.sample_rate
+
+
+def _frames_to_blocks(frames: Iterator[av.AudioFrame]) -> Iterator[Block]:
+    """Blocks of all frames; when the frames break off, what came before them first, then ``DecodeError``."""
+    queue: _Queue | None = None
+    damage: Exception | None = None
     try:
-        for frame in _frames(container, stream):
-            current = (frame.format.name, frame.layout.nb_channels, frame.sample_rate)
-            if current != shape:
-                yield from _drain(queue)
-                _check(frame.sample_rate, frame.layout.nb_channels)
-                queue, shape = av.AudioFifo(), current
-            frame.pts = None
-            queue.write(frame)
-            if queue.samples >= BLOCK // current[1]:
-                yield from _drain(queue)
-    except DecodeError:
-        yield from _drain(queue)
-        raise
-    yield from _drain(queue)
+        for frame in frames:
+            if queue is None or _shape(frame) != queue.shape:
+                yield from queue.take() if queue else ()
+                queue = _Queue(frame)
+            if queue.put(frame):
+                yield from queue.take()
+    except (DecodeError, av.error.FFmpegError, ValueError) as error:
+        damage = error
+    yield from queue.take() if queue else ()
+    if damage is not None:
+        raise DecodeError(_reason(damage)) from damage
 
 
 def _frames(container: av.container.InputContainer, stream: av.AudioStream) -> Iterator[av.AudioFrame]:
@@ -149,14 +179,6 @@ def _frames(container: av.container.InputContainer, stream: av.AudioStream) -> I
             packets = container.demux(stream)
     if bad:
         raise DecodeError(last)
-
-
-def _drain(queue: av.AudioFifo) -> Iterator[Block]:
-    while queue.samples:
-        frame = queue.read(min(queue.samples, BLOCK))
-        if frame is None:
-            return
-        yield Block(_finite(_planes(frame)), frame.sample_rate)
 
 
 def _planes(frame: av.AudioFrame) -> FloatArray:

@@ -113,14 +113,15 @@ def write(path: Path, samples: FloatArray, rate: int, codec: str, container: str
     """Encode [channels, n] with ffmpeg."""
     if codec == "vorbis":
         return write_vorbis(path, samples, rate)
-    layout = {1: "mono", 2: "stereo", 6: "5.1"}[len(samples)]
+    layout = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}[len(samples)]
     with av.open(str(path), "w", format=container) as file:
         stream: Any = file.add_stream(codec, rate=rate, layout=layout)
         stream.bit_rate = bit_rate
         stream.codec_context.open()
         convert = av.AudioResampler(format=stream.codec_context.format, layout=layout, rate=rate)
         fifo = av.AudioFifo()
-        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples), format="fltp", layout=layout)
+        # Interleaved: PyAV cannot take eight separate channels.
+        frame = av.AudioFrame.from_ndarray(samples.T.reshape(1, -1), format="flt", layout=layout)
         frame.sample_rate, frame.pts, frame.time_base = rate, 0, Fraction(1, rate)
         for converted in convert.resample(frame) + convert.resample(None):
             converted.pts = None
