@@ -195,6 +195,21 @@ async def test_an_analysis_stops_when_asked_to(pool: AnalyzerPool, long: Path) -
         await pool.analyze(long, "full", should_stop=stop)
 
 
+async def test_a_child_is_replaced_after_so_many_tracks(short: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.analyzer.pool._TRACKS_PER_CHILD", 2)
+    pool = AnalyzerPool(1, timeout_s=60, memory_mb=700)
+    await pool.start()
+    try:
+        seen = []
+        for _ in range(4):
+            await pool.ready()
+            seen += pool.pids
+            await pool.analyze(short, "fast")
+        assert seen[0] == seen[1] != seen[2] == seen[3]
+    finally:
+        await pool.close()
+
+
 async def test_children_have_few_rights_and_one_thread(pool: AnalyzerPool, short: Path) -> None:
     await asyncio.gather(*(pool.analyze(short, "fast") for _ in range(4)))
     for pid in pool.pids:
