@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import fnmatch
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -201,8 +201,3 @@ def _data(data: bytes) -> Any:
         return json.loads(data)
     except ValueError:
         return {"unreadable": data.decode(errors="replace")}
-
-
-def known_types() -> Iterable[str]:
-    """All wire types, for completion on the command line."""
-    return sorted(EVENTS.by_type)

@@ -61,10 +61,10 @@ async def scan_library_page(command: ScanLibraryPage, ctx: Context[Library]) -> 
         [(track, item) for track, item in listed.items() if track in fresh], known, command.scope, command.profile
     )
     described = await server.describe(choice.describe) if choice.describe else ()
+    by_id = {track.track_id: track for track in described}
     events = _page_events(command, choice, described, page)
     fetches = [
-        _fetch(command, track, item.content_version, tracks_by_id(described).get(track), item.item_id)
-        for track, item in choice.analyse
+        _fetch(command, track, item.content_version, by_id.get(track), item.item_id) for track, item in choice.analyse
     ]
     listed_so_far = command.listed + len(fresh)
     if page.next_cursor is None:
@@ -81,11 +81,6 @@ async def scan_library_page(command: ScanLibraryPage, ctx: Context[Library]) -> 
     return Outcome(
         events=tuple(wrap(event) for event in events), commands=(*fetches, _send_page(following, high=False))
     )
-
-
-def tracks_by_id(tracks: tuple[LibraryTrack, ...]) -> dict[UUID, LibraryTrack]:
-    """The described tracks by their id."""
-    return {track.track_id: track for track in tracks}
 
 
 def _send_page(page: ScanLibraryPage, *, high: bool) -> Send:
