@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -18,6 +17,7 @@ import aiohttp
 from services.up.datadir import RunState, load_environment, load_state
 from shared.errors import ConfigurationError
 from shared.settings import Settings
+from tests.environment import clean_environment
 
 START_S = 60.0
 
@@ -39,7 +39,7 @@ class Instance:
     def start(self, *arguments: str) -> None:
         """Start and wait until the gateway is ready."""
         environment = {
-            **os.environ,
+            **clean_environment(),
             "STARLING_DATA_DIR": str(self.data_dir),
             "STARLING_PORT": "0",
             **self.environment,

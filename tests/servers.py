@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import shutil
+import tempfile
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -42,6 +43,17 @@ def running(server: S) -> Iterator[S]:
 def fast_postgres(folder: Path) -> PostgresServer:
     """A PostgreSQL that does not wait for the disk."""
     return PostgresServer(folder, settings=FORGETFUL)
+
+
+@contextlib.contextmanager
+def stores() -> Iterator[dict[str, str]]:
+    """PostgreSQL and Valkey with the durability of ``starling up``, in a folder that goes with them: the environment
+    that leads to them."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        database, streams = PostgresServer(Path(folder, "postgres")), ValkeyServer(Path(folder, "valkey"))
+        with running(database), running(streams):
+            yield {**database.environment(), "REDIS_URL": streams.url, "STARLING_DATA_DIR": folder}
 
 
 def redis7(folder: Path) -> ValkeyServer:

@@ -12,12 +12,10 @@ import json
 import os
 import random
 import sys
-import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -25,8 +23,6 @@ import numpy as np
 
 from services.projector.rebuild import ensure_current
 from services.up.ports import choose
-from services.up.postgres import PostgresServer
-from services.up.valkey import ValkeyServer
 from shared import postgres
 from shared.embedding import SPACE, TAG_COUNT, FloatArray
 from shared.messages import derived_id
@@ -242,12 +238,8 @@ async def measure(environment: dict[str, str], count: int, seconds: float) -> di
 
 def run(*, quick: bool = False) -> dict[str, float]:
     """Measure on servers of our own, with the durability of ``starling up``."""
-    with tempfile.TemporaryDirectory() as folder:
-        Path(folder).chmod(0o755)
-        database, streams = PostgresServer(Path(folder, "postgres")), ValkeyServer(Path(folder, "valkey"))
-        with servers.running(database), servers.running(streams):
-            environment = {**database.environment(), "REDIS_URL": streams.url, "STARLING_DATA_DIR": folder}
-            return asyncio.run(measure(environment, 10_000 if quick else 100_000, 2.0 if quick else 6.0))
+    with servers.stores() as environment:
+        return asyncio.run(measure(environment, 10_000 if quick else 100_000, 2.0 if quick else 6.0))
 
 
 def main(arguments: Sequence[str]) -> None:

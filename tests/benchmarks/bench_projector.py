@@ -8,10 +8,8 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -19,8 +17,6 @@ import numpy as np
 
 from services.projector.reaction import Projector
 from services.projector.rebuild import ensure_current, rebuild
-from services.up.postgres import PostgresServer
-from services.up.valkey import ValkeyServer
 from shared import embedding, events, postgres
 from shared.follower import Follower, parse
 from shared.messages import Envelope, derived_id, track_id, uuid7, wrap
@@ -192,12 +188,8 @@ async def _baseline(settings: Settings, streams: Streams) -> float:
 
 def run(tracks: int = 20_000) -> dict[str, float]:
     """Measure on servers of our own, with the durability of ``starling up``."""
-    with tempfile.TemporaryDirectory() as folder:
-        Path(folder).chmod(0o755)
-        database, streams = PostgresServer(Path(folder, "postgres")), ValkeyServer(Path(folder, "valkey"))
-        with servers.running(database), servers.running(streams):
-            environment = {**database.environment(), "REDIS_URL": streams.url, "STARLING_DATA_DIR": folder}
-            return asyncio.run(measure(Settings.model_validate(environment), tracks))
+    with servers.stores() as environment:
+        return asyncio.run(measure(Settings.model_validate(environment), tracks))
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -10,19 +10,15 @@ import asyncio
 import json
 import random
 import sys
-import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import asynccontextmanager
-from pathlib import Path
 from uuid import UUID
 
 import numpy as np
 
 from services.projector.reaction import Projector, channel
 from services.projector.rebuild import ensure_current
-from services.up.postgres import PostgresServer
-from services.up.valkey import ValkeyServer
 from shared import embedding, events, postgres
 from shared.embedding import EMBEDDING_SIZE, SPACE, FloatArray
 from shared.follower import Follower
@@ -208,12 +204,8 @@ async def _timed(work: Awaitable[object]) -> float:
 
 def run(vectors: int = 100_000) -> dict[str, float]:
     """Measure on servers of our own, with the durability of ``starling up``."""
-    with tempfile.TemporaryDirectory() as folder:
-        Path(folder).chmod(0o755)
-        database, streams = PostgresServer(Path(folder, "postgres")), ValkeyServer(Path(folder, "valkey"))
-        with servers.running(database), servers.running(streams):
-            environment = {**database.environment(), "REDIS_URL": streams.url, "STARLING_DATA_DIR": folder}
-            return asyncio.run(measure(Settings.model_validate(environment), vectors))
+    with servers.stores() as environment:
+        return asyncio.run(measure(Settings.model_validate(environment), vectors))
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from tests.environment import clean_environment
 
 SECONDS = 60.0
 
@@ -25,12 +26,6 @@ class Said:
     def document(self) -> Any:
         """The JSON on stdout."""
         return json.loads(self.out)
-
-
-def clean_environment(more: Mapping[str, str]) -> dict[str, str]:
-    """Ours without what would lead to another Starling, and with ``more``."""
-    names = ("REDIS_URL", "POSTGRES_", "STARLING_")
-    return {**{name: value for name, value in os.environ.items() if not name.startswith(names)}, **more}
 
 
 async def start(environment: Mapping[str, str], *arguments: str) -> Process:

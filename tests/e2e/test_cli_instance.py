@@ -28,6 +28,7 @@ from shared.streams.dead import to_fields
 from tests import music
 from tests.e2e import cli_process
 from tests.e2e.cli_process import Said
+from tests.environment import clean_environment
 from tests.instance import Instance
 
 SONGS = len(music.library())
@@ -244,7 +245,7 @@ async def watch_in_a_terminal(instance: Instance, run: str) -> tuple[str, int]:
         stdin=inside,
         stdout=inside,
         stderr=inside,
-        env=cli_process.clean_environment({"TERM": "xterm-256color", "COLUMNS": "120"}),
+        env=clean_environment({"TERM": "xterm-256color", "COLUMNS": "120"}),
     )
     os.close(inside)
     screen, interrupted = b"", False
