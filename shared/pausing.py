@@ -1,11 +1,19 @@
-"""Waiting that ends early when it is time to stop."""
+"""Waiting: until a store answers, until it is time to stop, until tasks have ended."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeVar
+
+import structlog
+
+from shared.errors import StoreUnavailable
+
+log = structlog.get_logger(__name__)
+T = TypeVar("T")
+_STORE_PAUSE_S = 0.3
 
 
 async def pause(stop: asyncio.Event, seconds: float) -> None:
@@ -21,3 +29,15 @@ async def end(tasks: Collection[asyncio.Task[Any]]) -> None:
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks, timeout=0.2)
+
+
+async def patiently(call: Callable[[], Awaitable[T]], stop: asyncio.Event | None = None) -> T:
+    """Repeat ``call`` until the store it needs answers; once ``stop`` is set the error is raised instead."""
+    while True:
+        try:
+            return await call()
+        except StoreUnavailable as error:
+            if stop is not None and stop.is_set():
+                raise
+            log.warning("waiting_for_store", error=error.detail)
+            await asyncio.sleep(_STORE_PAUSE_S)

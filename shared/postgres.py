@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
@@ -100,27 +99,17 @@ async def transaction(pool: Pool) -> AsyncIterator[Connection]:
         yield connection
 
 
-async def create_schemas(connection: Connection, names: Iterable[str], *, statements: Iterable[str] = ()) -> None:
-    """Create schemas and run DDL that is safe to repeat, one process at a time (two services starting together would
-    trip over each other's catalogue rows otherwise)."""
-    async with connection.transaction():
-        await connection.execute("SELECT pg_advisory_xact_lock(hashtext('starling:create'))")
-        for name in names:
-            await connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{name}"')
-        for statement in statements:
-            await connection.execute(statement)
-
-
-async def wait_until_ready(settings: Settings, *, seconds: float = 60.0) -> None:
-    """Wait for the server, bounded. Raises the last error."""
-    deadline = asyncio.get_running_loop().time() + seconds
-    while True:
-        try:
-            connection = await open_connection(settings)
-        except StoreUnavailable:
-            if asyncio.get_running_loop().time() > deadline:
-                raise
-            await asyncio.sleep(0.2)
-        else:
-            await connection.close()
-            return
+async def create_kept(settings: Settings, tables: Iterable[str]) -> None:
+    """Create the schema of what is kept for good, and tables in it by DDL that is safe to repeat (``{schema}`` stands
+    for the schema), one process at a time: two services starting together would trip over each other's catalogue rows
+    otherwise. Raises ``StoreUnavailable``."""
+    schema = f'"{settings.kept_schema}"'
+    connection = await open_connection(settings)
+    try:
+        async with translated(), connection.transaction():
+            await connection.execute("SELECT pg_advisory_xact_lock(hashtext('starling:create'))")
+            await connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
+            for table in tables:
+                await connection.execute(table.format(schema=schema))
+    finally:
+        connection.terminate()

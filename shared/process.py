@@ -12,7 +12,8 @@ from collections.abc import Awaitable, Callable, Mapping
 import structlog
 
 from shared import logs, settings, telemetry
-from shared.errors import ConfigurationError, StoreUnavailable
+from shared.errors import ConfigurationError
+from shared.pausing import patiently
 from shared.settings import Settings
 from shared.streams import Streams
 
@@ -50,28 +51,8 @@ async def _run(main: Main, loaded: Settings) -> None:
 async def open_streams(loaded: Settings, stop: asyncio.Event) -> Streams:
     """Connect and check the server's durability; waits for a server that is not up yet."""
     streams = Streams(loaded)
-    while True:
-        try:
-            await streams.check()
-        except StoreUnavailable as error:
-            if stop.is_set():
-                raise
-            log.warning("waiting_for_store", error=error.detail)
-            await asyncio.sleep(0.3)
-        else:
-            return streams
-
-
-async def patiently(call: Callable[[], Awaitable[None]], stop: asyncio.Event) -> None:
-    """Repeat ``call`` until the store it needs answers, or ``stop`` is set (then the error is raised)."""
-    while True:
-        try:
-            return await call()
-        except StoreUnavailable as error:
-            if stop.is_set():
-                raise
-            log.warning("waiting_for_store", error=error.detail)
-            await asyncio.sleep(0.3)
+    await patiently(streams.check, stop)
+    return streams
 
 
 class health:  # noqa: N801 - reads as a phrase

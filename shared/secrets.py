@@ -53,13 +53,7 @@ def _cipher(settings: Settings) -> Fernet:
 
 async def create_table(settings: Settings) -> None:
     """Create the table; safe to repeat. Raises ``StoreUnavailable``."""
-    connection = await postgres.open_connection(settings)
-    statement = TABLE.format(schema=f'"{settings.kept_schema}"')
-    try:
-        async with postgres.translated():
-            await postgres.create_schemas(connection, [settings.kept_schema], statements=[statement])
-    finally:
-        await connection.close()
+    await postgres.create_kept(settings, [TABLE])
 
 
 async def store(pool: Pool, settings: Settings, plaintext: str) -> UUID:

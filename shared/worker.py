@@ -27,7 +27,7 @@ from shared.commands import COMMANDS, Command
 from shared.errors import Permanent, StoreUnavailable, Transient
 from shared.events import CommandFailed
 from shared.messages import Envelope, Failure, Outcome, decode_raw, wrap
-from shared.pausing import end, pause
+from shared.pausing import end, patiently, pause
 from shared.settings import Settings
 from shared.streams import Delivery, Streams, WorkQueue
 from shared.upcasts import UnknownMessage, read
@@ -82,14 +82,14 @@ class Worker(Generic[D]):
 
     async def run(self, stop: asyncio.Event, *, grace_s: float = 8.0) -> None:
         """Work until ``stop`` is set, then finish or hand back what is in hand."""
-        await self._patiently(self._queue.ensure_groups)
+        await patiently(self._queue.ensure_groups)
         over = asyncio.Event()
         loops = [
             asyncio.create_task(self._renew_loop(over), name="renew"),
             asyncio.create_task(self._reclaim_loop(stop), name="reclaim"),
         ]
         try:
-            await self._start(await self._patiently(self._queue.recover))
+            await self._start(await patiently(self._queue.recover))
             while not stop.is_set():
                 await self._take(stop)
         finally:
@@ -97,15 +97,6 @@ class Worker(Generic[D]):
             await self._drain(grace_s)
             over.set()
             await asyncio.gather(*loops)
-
-    async def _patiently(self, call: Callable[[], Awaitable[Any]]) -> Any:
-        """Call until the store answers."""
-        while True:
-            try:
-                return await call()
-            except StoreUnavailable as error:
-                log.warning("worker_waits_for_store", service=self.service, error=error.detail)
-                await asyncio.sleep(0.5)
 
     @property
     def _free(self) -> int:
@@ -125,10 +116,10 @@ class Worker(Generic[D]):
 
     async def _start(self, deliveries: Sequence[Delivery]) -> None:
         """Start a task for each; the states of their runs are asked for once."""
-        runs = {delivery.run_id for delivery in deliveries} - {None}
-        states = await self._patiently(lambda: self._streams.run_states([run for run in runs if run]))
-        for delivery in deliveries:
-            self._start_one(delivery, states.get(delivery.run_id))
+        runs = [delivery.run_id for delivery in deliveries]
+        states = await patiently(lambda: self._streams.run_states([run for run in set(runs) if run]))
+        for delivery, run in zip(deliveries, runs, strict=True):
+            self._start_one(delivery, states.get(run) if run else None)
 
     def _start_one(self, delivery: Delivery, state: str | None) -> None:
         key = (delivery.stream, delivery.entry_id)
@@ -177,7 +168,7 @@ class Worker(Generic[D]):
         except (UnknownMessage, ValueError, KeyError) as error:
             failure = Failure("unreadable_command", f"{type(error).__name__}: {error}"[:500])
             log.error("command_unreadable", service=self.service, entry=delivery.entry_id.decode(), error=str(error))
-            await self._patiently(lambda: self._queue.bury(delivery, failure, ()))
+            await patiently(lambda: self._queue.bury(delivery, failure, ()))
             return None
 
     async def _end(self, delivery: Delivery, command: Envelope[Command], state: str | None) -> str:

@@ -12,7 +12,7 @@ from shared import postgres, process
 from shared.archive import read_archive
 from shared.errors import StoreUnavailable
 from shared.follower import FOLLOWERS, Follower
-from shared.pausing import pause
+from shared.pausing import patiently, pause
 from shared.settings import Settings
 from shared.streams import Streams
 
@@ -26,7 +26,7 @@ _CONSUMERS_EVERY_S = 3600
 async def main(settings: Settings, stop: asyncio.Event) -> None:
     """Coordinate until ``stop``; of two processes one stands by."""
     streams = await process.open_streams(settings, stop)
-    await process.patiently(lambda: create_tables(settings), stop)
+    await patiently(lambda: create_tables(settings), stop)
     pool = await postgres.open_pool(settings, most=2)
     follower = Follower("coordinator", settings, streams, Coordinator(streams, pool), archive=read_archive)
 

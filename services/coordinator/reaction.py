@@ -65,11 +65,4 @@ class Coordinator:
 
 async def create_tables(settings: Settings) -> None:
     """Create the coordinator's tables; safe to repeat."""
-    connection = await postgres.open_connection(settings)
-    schema = f'"{settings.kept_schema}"'
-    try:
-        await postgres.create_schemas(
-            connection, [settings.kept_schema], statements=[table.format(schema=schema) for table in TABLES]
-        )
-    finally:
-        await connection.close()
+    await postgres.create_kept(settings, TABLES)

@@ -11,7 +11,7 @@ from services.fetcher.library import Library, create_tables
 from shared import postgres, process
 from shared.audio_store import open_store
 from shared.errors import StoreUnavailable
-from shared.pausing import pause
+from shared.pausing import patiently, pause
 from shared.settings import Settings
 from shared.worker import Worker
 
@@ -22,7 +22,7 @@ _SWEEP_EVERY_S = 3600
 async def main(settings: Settings, stop: asyncio.Event) -> None:
     """Work until ``stop``."""
     streams = await process.open_streams(settings, stop)
-    await process.patiently(lambda: create_tables(settings), stop)
+    await patiently(lambda: create_tables(settings), stop)
     pool = await postgres.open_pool(settings)
     library = Library(settings, pool, open_store(settings))
     sweeper = asyncio.create_task(_sweep(library, stop), name="sweep")

@@ -187,10 +187,4 @@ def _size_of(path: Path) -> int:
 
 async def create_tables(settings: Settings) -> None:
     """Create the fetcher's own table; safe to repeat."""
-    connection = await postgres.open_connection(settings)
-    try:
-        await postgres.create_schemas(
-            connection, [settings.kept_schema], statements=[SCAN_SEEN_TABLE.format(schema=f'"{settings.kept_schema}"')]
-        )
-    finally:
-        await connection.close()
+    await postgres.create_kept(settings, [SCAN_SEEN_TABLE])

@@ -25,7 +25,7 @@ from services.gateway.state import GATEWAY, Gateway
 from services.gateway.tagging import LibraryTags
 from shared import postgres, secrets
 from shared.errors import StoreUnavailable
-from shared.pausing import end
+from shared.pausing import end, patiently
 from shared.settings import Settings
 from shared.streams import Streams
 
@@ -143,14 +143,8 @@ async def _as_coroutine(job: Job) -> None:
 
 async def _prepare(gateway: Gateway) -> None:
     """Look whether the stores can be trusted, and make the gateway's own table, as soon as they answer."""
-    for step in (gateway.intake.check, lambda: secrets.create_table(gateway.settings)):
-        while True:
-            try:
-                await step()
-                break
-            except StoreUnavailable as error:
-                log.warning("waiting_for_store", error=error.detail)
-                await asyncio.sleep(0.5)
+    await patiently(gateway.intake.check)
+    await patiently(lambda: secrets.create_table(gateway.settings))
 
 
 async def _sweep(gateway: Gateway) -> None:

@@ -12,7 +12,7 @@ from services.projector.rebuild import ensure_current
 from shared import positions, postgres, process
 from shared.errors import StoreUnavailable
 from shared.follower import Follower
-from shared.pausing import end, pause
+from shared.pausing import end, patiently, pause
 from shared.settings import Settings
 from shared.streams import Streams
 
@@ -31,7 +31,7 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
     watch = Watch(streams, pool)
     try:
         async with process.health(settings, {"redis": streams.ping, "up_to_date": watch.up_to_date}):
-            await process.patiently(lambda: ensure_current(settings, stop, _Progress()), stop)
+            await patiently(lambda: ensure_current(settings, stop, _Progress()), stop)
             watching = asyncio.create_task(watch.run(stop), name="watch")
             try:
                 await follower.run(stop)

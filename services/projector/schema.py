@@ -37,17 +37,7 @@ def version() -> str:
 
 async def create_kept(settings: Settings) -> None:
     """Create what is kept for good: archive and positions. Safe to repeat."""
-    connection = await postgres.open_connection(settings)
-    schema = f'"{settings.kept_schema}"'
-    try:
-        async with postgres.translated():
-            await postgres.create_schemas(
-                connection,
-                [settings.kept_schema],
-                statements=[table.format(schema=schema) for table in (EVENT_LOG_TABLE, POSITIONS_TABLE)],
-            )
-    finally:
-        connection.terminate()
+    await postgres.create_kept(settings, [EVENT_LOG_TABLE, POSITIONS_TABLE])
 
 
 async def create_read_models(connection: Connection, schema: str) -> None:

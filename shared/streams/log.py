@@ -19,7 +19,7 @@ from shared.messages import Envelope, Raw, Send, decode_raw, derived_id, encode_
 from shared.streams.connection import BLOCK_MS, translated
 from shared.streams.keys import Keys
 from shared.streams.scripts import APPEND, Steps
-from shared.streams.work import _entries
+from shared.streams.work import stream_entries
 
 _REMEMBER_S = 86_400
 
@@ -100,7 +100,7 @@ class EventLog:
             answer = await asyncio.wait_for(call, timeout=10.0)
         except TimeoutError as error:
             raise RedisConnectionError("no answer to a blocking read") from error
-        return _log_entries(_entries(answer))
+        return _log_entries(stream_entries(answer))
 
     @translated
     async def page(self, after: int, most: int) -> list[LogEntry]:

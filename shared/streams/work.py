@@ -90,7 +90,7 @@ class WorkQueue:
             answer = await asyncio.wait_for(call, timeout=10.0)
         except TimeoutError as error:
             raise RedisConnectionError("no answer to a blocking read") from error
-        return [Delivery(stream, entry_id, fields, 1) for entry_id, fields in _entries(answer) if fields]
+        return [Delivery(stream, entry_id, fields, 1) for entry_id, fields in stream_entries(answer) if fields]
 
     @translated
     async def recover(self) -> list[Delivery]:
@@ -98,7 +98,7 @@ class WorkQueue:
         found: list[Delivery] = []
         for stream in self.streams:
             answer = await self._client.xreadgroup(GROUP, self.consumer, {stream: "0"}, count=100)
-            found += await self._counted(stream, _entries(answer))
+            found += await self._counted(stream, stream_entries(answer))
         return found
 
     @translated
@@ -191,7 +191,7 @@ def _send_caused_by(send: Any, command: Envelope[Any]) -> Any:
     return type(send)(command=send.command.caused_by(command), high=send.high, delay_s=send.delay_s)
 
 
-def _entries(answer: Any) -> list[tuple[bytes, dict[bytes, bytes] | None]]:
+def stream_entries(answer: Any) -> list[tuple[bytes, dict[bytes, bytes] | None]]:
     """XREADGROUP's answer: a list in RESP2, a mapping in RESP3."""
     if not answer:
         return []
