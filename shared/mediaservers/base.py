@@ -6,8 +6,9 @@ that breaks off raises, it never returns less.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol, Self
 from uuid import UUID
@@ -26,6 +27,10 @@ class ServerConfig:
     url: str | None = None
     username: str | None = None
     password: str | None = field(default=None, repr=False)
+    login: str = "password"
+    """``password``: the secret is the password of ``username``; ``token``: it is an API key."""
+    libraries: tuple[str, ...] | None = None
+    """The server's ids of the libraries to use; None is all of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +89,14 @@ class AudioStream:
 
 
 @dataclass(frozen=True, slots=True)
+class RemoteLibrary:
+    """A part of a server's music that can be used or left out."""
+
+    library_id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class ServerTest:
     """What a test of a server found; ``ok`` only if a page of tracks and the bytes of one track could be had."""
 
@@ -91,6 +104,40 @@ class ServerTest:
     message: str
     tracks_seen: int = 0
     server_version: str | None = None
+    libraries: tuple[RemoteLibrary, ...] = ()
+    """What could be chosen from, where the server has such a thing."""
+
+
+@dataclass(frozen=True, slots=True)
+class RemotePlaylist:
+    """A playlist as a server lists it. ``track_count`` is None where the listing does not say."""
+
+    remote_id: str
+    name: str
+    track_count: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """How often a track was played, as far as the server counts. ``rating`` is in stars, 0..5."""
+
+    item_id: str
+    play_count: int = 0
+    last_played_at: datetime | None = None
+    rating: float | None = None
+    favourite: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Abilities:
+    """What differs between servers and matters to who writes playlists."""
+
+    unique_names: bool = False
+    """Two playlists cannot have one name."""
+    repeats: bool = True
+    """A playlist may hold a track twice."""
+    public_by_default: bool = False
+    name_limit: int = 255
 
 
 class MediaServer(Protocol):
@@ -118,4 +165,61 @@ class MediaServer(Protocol):
 
     async def close(self) -> None:
         """Give connections back."""
+        ...
+
+
+class PlaylistServer(MediaServer, Protocol):
+    """A library whose playlists and listening history can be reached, too: what the syncer needs."""
+
+    @property
+    def account(self) -> str:
+        """Whose playlists are written: the login's user name, empty where a server knows no users."""
+        ...
+
+    @property
+    def abilities(self) -> Abilities:
+        """What this kind of server can do."""
+        ...
+
+    async def libraries(self) -> tuple[RemoteLibrary, ...]:
+        """The parts of the server's music; empty where it has only one and no name for it."""
+        ...
+
+    async def playlists(self) -> tuple[RemotePlaylist, ...]:
+        """All playlists that the account can see. Whole, or raises."""
+        ...
+
+    async def playlist_items(self, remote_id: str) -> tuple[str, ...]:
+        """The item ids of a playlist in order. Whole, or raises; ``ServerRefused`` with reason ``not_found`` when the
+        playlist is not there (any more)."""
+        ...
+
+    async def create_playlist(self, name: str, item_ids: Sequence[str]) -> str:
+        """Make a private playlist of any length and return its id. If it cannot be filled, what was made of it is
+        deleted again before the error is raised."""
+        ...
+
+    async def set_playlist_items(self, remote_id: str, item_ids: Sequence[str]) -> None:
+        """Make a playlist hold just these, by as few changes as the server allows, in chunks, never emptied between.
+
+        May stop half way with an error: whoever calls knows what was there and puts it back. Items the server does
+        not know are left out by some servers and refused by others.
+        """
+        ...
+
+    async def rename_playlist(self, remote_id: str, name: str) -> None:
+        """Give a playlist another name."""
+        ...
+
+    async def delete_playlist(self, remote_id: str) -> None:
+        """Delete a playlist; no error when it is gone already."""
+        ...
+
+    def plays(self) -> AsyncIterator[tuple[Played, ...]]:
+        """The listening history of the account, in chunks of up to 500: every track with a play, a rating or a heart.
+        Whole, or raises."""
+        ...
+
+    async def lyrics(self, item_id: str) -> str | None:
+        """The words of a track as plain lines, None where the server has none."""
         ...

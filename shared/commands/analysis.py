@@ -1,8 +1,4 @@
-"""Every command: what somebody wants done. Imperative, frozen, each with the service that does it.
-
-A command class names the event that its death means (``death``) and the one that its cancellation means
-(``cancelled``), so that the totals of a run add up whatever happens.
-"""
+"""Commands of fetcher and analyzer: list libraries, get audio, listen to it."""
 
 from __future__ import annotations
 
@@ -12,8 +8,9 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from shared import events
+from shared.commands.base import CANCELLED, Command
 from shared.events import Event, Profile, Scope
-from shared.messages import Catalogue, Failure, Message
+from shared.messages import Failure
 
 
 class AudioRef(BaseModel):
@@ -27,29 +24,6 @@ class AudioRef(BaseModel):
     owned: bool
     suffix: str = ""
     """Lower case, without the dot: a hint for the decoder, nothing more."""
-
-
-class Command(Message):
-    """Something to be done by ``service``."""
-
-    service: ClassVar[str]
-    run_id: UUID
-
-    @property
-    def subject(self) -> str:
-        return f"run:{self.run_id}"
-
-    def death(self, failure: Failure) -> tuple[Event, ...]:
-        """The events that stand for this command's result when it will never have one."""
-        raise NotImplementedError
-
-    def cancelled(self) -> tuple[Event, ...]:
-        """The events that stand for this command's result when its run was cancelled before it began."""
-        raise NotImplementedError
-
-    def again(self) -> Command:
-        """What to send when a dead letter is retried: the command itself, unless its means have expired."""
-        return self
 
 
 class StartAnalysis(Command):
@@ -167,10 +141,3 @@ class AnalyzeTrack(_TrackCommand):
             suffix=self.audio.suffix,
             size_bytes=self.audio.size_bytes,
         )
-
-
-CANCELLED = Failure(reason="cancelled", detail="The run was cancelled.")
-
-COMMANDS = Catalogue("command", (StartAnalysis, ScanLibraryPage, FetchAudio, AnalyzeTrack))
-
-SERVICES = ("fetcher", "analyzer")
