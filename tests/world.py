@@ -17,7 +17,7 @@ from services.projector.reaction import Projector
 from services.projector.rebuild import ensure_current
 from shared import embedding, postgres, secrets
 from shared.audio_store import open_store
-from shared.commands import AnalyzeTrack, Command, StartAnalysis
+from shared.commands import SERVICES, AnalyzeTrack, Command, StartAnalysis
 from shared.events import EVENTS, Event, Profile, Scope, ServerAdded, TrackAnalyzed
 from shared.follower import Follower
 from shared.messages import Envelope, Outcome, Send, uuid7, wrap
@@ -116,7 +116,7 @@ class World:
 
         async def idle() -> bool:
             backlog = await self.streams.backlog()
-            return not any(backlog[name] for name in ("fetcher", "analyzer", "delayed"))
+            return not any(backlog[name] for name in (*SERVICES, "delayed"))
 
         await until(idle, "all commands ended", seconds=30)
         await self.projected()
