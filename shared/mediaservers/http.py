@@ -3,8 +3,8 @@
 Whatever goes wrong becomes an exception of ``shared.errors``. aiohttp's own exceptions name the URL, and ours may carry
 a login token in its query: so a new exception is raised after the ``except`` block has ended, without cause or context.
 
-Nothing is retried here, save by aiohttp itself: a request that meets a pooled connection which the server has just
-closed is sent once more.
+Nothing is retried here, save by aiohttp itself: a GET or DELETE that meets a pooled connection which the server has
+just closed is sent once more.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from __future__ import annotations
 import asyncio
 import math
 import ssl
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from typing import Self
+from typing import Any, Self
 
 import aiohttp
 from yarl import URL
@@ -64,6 +64,14 @@ class Answer:
     body: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What a request carries: JSON (anything but None) or the fields of a form, as mapping or as pairs."""
+
+    json: Any = None
+    form: Mapping[str, str] | Sequence[tuple[str, str]] | None = None
+
+
 def server_url(text: str | None) -> URL:
     """The address of a server as a user types it. Raises ``InvalidInput``, which never repeats the address, since that
     may hold a password."""
@@ -89,8 +97,19 @@ def _parsed(text: str) -> URL | None:
     return url if usable else None
 
 
+@dataclass(frozen=True, slots=True)
+class _Request:
+    method: str
+    headers: Mapping[str, str]
+    content: Content
+
+
+Query = Mapping[str, str] | Sequence[tuple[str, str]]
+"""Parameters in the URL; as pairs where one may come more than once. Never a secret, if the server allows it."""
+
+
 class HttpServer:
-    """GET requests to one server: redirects stay on its host, at most 6 calls run at a time."""
+    """Requests to one server: redirects stay on its host, at most 6 calls run at a time."""
 
     def __init__(self, base: URL, patience: Patience) -> None:
         self._patience = patience
@@ -100,15 +119,29 @@ class HttpServer:
         self._session: aiohttp.ClientSession | None = None
         self._closed = False
 
-    async def fetch(self, path: str, query: Mapping[str, str]) -> Answer:
-        """A whole answer. Raises ``ServerUnavailable``, ``RateLimited``, ``ServerRefused``, ``ServerMisbehaved``."""
+    async def fetch(self, path: str, query: Query, headers: Mapping[str, str] | None = None) -> Answer:
+        """A whole answer to GET. Raises ``ServerUnavailable``, ``RateLimited``, ``ServerRefused``,
+        ``ServerMisbehaved``."""
+        return await self.send("GET", path, query, headers)
+
+    async def send(
+        self,
+        method: str,
+        path: str,
+        query: Query,
+        headers: Mapping[str, str] | None = None,
+        content: Content | None = None,
+    ) -> Answer:
+        """A whole answer to any method. Raises like ``fetch``; whether a request that raised was obeyed is unknown."""
         async with self._calls:
-            response = await self._get(path, query, {}, self._timeout(self._patience.answer_s))
+            request = _Request(method, headers or {}, content or Content())
+            response = await self._get(path, query, request, self._timeout(self._patience.answer_s))
             return Answer(response.status, response.content_type, await self.read(response, MAX_ANSWER))
 
-    async def open(self, path: str, query: Mapping[str, str], headers: Mapping[str, str]) -> aiohttp.ClientResponse:
+    async def open(self, path: str, query: Query, headers: Mapping[str, str]) -> aiohttp.ClientResponse:
         """An answer whose body the caller reads with ``chunks`` and closes. Raises like ``fetch``."""
-        return await self._get(path, query, {"Accept-Encoding": "identity", **headers}, self._timeout(None))
+        request = _Request("GET", {"Accept-Encoding": "identity", **headers}, Content())
+        return await self._get(path, query, request, self._timeout(None))
 
     def chunks(self, response: aiohttp.ClientResponse, announced: int | None) -> Body:
         """The body, of which the server has announced so many bytes."""
@@ -152,23 +185,30 @@ class HttpServer:
         return self._session
 
     async def _get(
-        self, path: str, query: Mapping[str, str], headers: Mapping[str, str], limits: aiohttp.ClientTimeout
+        self, path: str, query: Query, request: _Request, limits: aiohttp.ClientTimeout
     ) -> aiohttp.ClientResponse:
         url = (self._base / path).with_query(query)
         for _ in range(MAX_REDIRECTS + 1):
-            response = await self._get_once(url, headers, limits)
+            response = await self._get_once(url, request, limits)
             if response.status not in {301, 302, 303, 307, 308}:
                 return self._usable(response)
             response.close()
             url = self._redirected(url, response.headers.get("Location", ""))
         raise ServerMisbehaved("not_subsonic", f"{self.name} redirects in circles; check its address")
 
-    async def _get_once(
-        self, url: URL, headers: Mapping[str, str], limits: aiohttp.ClientTimeout
-    ) -> aiohttp.ClientResponse:
+    async def _get_once(self, url: URL, request: _Request, limits: aiohttp.ClientTimeout) -> aiohttp.ClientResponse:
+        """Redirects keep the method and what it carries: they come from proxies, which have obeyed nothing yet."""
         session = self._open_session()
         try:
-            return await session.get(url, headers=headers, timeout=limits, allow_redirects=False)
+            return await session.request(
+                request.method,
+                url,
+                headers=request.headers,
+                json=request.content.json,
+                data=request.content.form,
+                timeout=limits,
+                allow_redirects=False,
+            )
         except _FOREIGN as error:
             failure = self.translate(error)
         raise failure
