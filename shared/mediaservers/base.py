@@ -110,11 +110,13 @@ class ServerTest:
 
 @dataclass(frozen=True, slots=True)
 class RemotePlaylist:
-    """A playlist as a server lists it. ``track_count`` is None where the listing does not say."""
+    """A playlist as a server lists it. ``track_count`` and ``owner`` are None where the listing does not say."""
 
     remote_id: str
     name: str
     track_count: int | None = None
+    owner: str | None = None
+    """The user it belongs to; only what belongs to the account can be written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +205,8 @@ class PlaylistServer(MediaServer, Protocol):
         """Make a playlist hold just these, by as few changes as the server allows, in chunks, never emptied between.
 
         May stop half way with an error: whoever calls knows what was there and puts it back. Items the server does
-        not know are left out by some servers and refused by others.
+        not know are left out by some servers and refused by others; ``ServerRefused`` with reason ``not_found`` means
+        that the playlist itself is gone.
         """
         ...
 

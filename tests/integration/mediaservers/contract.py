@@ -1,4 +1,7 @@
-"""What every adapter must do. A subclass gives the fixtures ``library`` and ``server``."""
+"""What every adapter must do with a library. A subclass gives the fixtures ``library`` and ``server``.
+
+Playlists, plays and lyrics: ``tests.integration.mediaservers.playlist_contract``.
+"""
 
 from __future__ import annotations
 
