@@ -12,12 +12,12 @@ from uuid import UUID
 
 import asyncpg
 
-from shared import postgres, secrets
+from shared import postgres
 from shared.audio_store import AudioStore, borrow
 from shared.commands import AudioRef, FetchAudio
-from shared.errors import BadAudio, LibraryUnusable, StoreUnavailable
-from shared.mediaservers import connect
-from shared.mediaservers.base import MediaServer, ServerConfig
+from shared.errors import BadAudio, StoreUnavailable
+from shared.mediaservers.base import MediaServer
+from shared.mediaservers.connections import Connections
 from shared.settings import Settings
 
 if TYPE_CHECKING:
@@ -82,8 +82,7 @@ class Library:
         self.store = store
         self.shares_disk = not settings.audio_store.startswith("redis:")
         self._pool = pool
-        self._adapters: dict[UUID, tuple[ServerConfig, MediaServer]] = {}
-        self._connecting = asyncio.Lock()
+        self._connections = Connections(settings, pool)
 
     @asynccontextmanager
     async def _transaction(self) -> AsyncIterator[Connection]:
@@ -96,30 +95,7 @@ class Library:
     async def server(self, server_id: UUID) -> MediaServer:
         """The adapter of a server, kept until its address or login changes. Raises ``LibraryUnusable`` when the server
         was removed."""
-        config = await self._config(server_id)
-        async with self._connecting:
-            held = self._adapters.get(server_id)
-            if held and held[0] == config:
-                return held[1]
-            if held:
-                await held[1].close()
-            adapter = connect(config)
-            self._adapters[server_id] = (config, adapter)
-            return adapter
-
-    async def _config(self, server_id: UUID) -> ServerConfig:
-        async with self._transaction() as connection:
-            row = await connection.fetchrow(
-                "SELECT server_type, name, path, url, username, secret_id FROM servers"
-                " WHERE server_id = $1 AND NOT removed",
-                server_id,
-            )
-        if row is None:
-            raise LibraryUnusable("server_removed", "This library was removed from Starling.")
-        password = await secrets.load(self._pool, self.settings, row["secret_id"]) if row["secret_id"] else None
-        return ServerConfig(
-            server_id, row["server_type"], row["name"], row["path"], row["url"], row["username"], password
-        )
+        return await self._connections.of(server_id)
 
     async def mark_seen(self, run_id: UUID, server_id: UUID, command_id: UUID, tracks: Sequence[UUID]) -> set[UUID]:
         """Note that a scan has listed ``tracks``; returns those that no other page of the scan had listed before.
@@ -170,9 +146,7 @@ class Library:
 
     async def close(self) -> None:
         """Close all adapters and the audio store."""
-        for _, adapter in self._adapters.values():
-            await adapter.close()
-        self._adapters.clear()
+        await self._connections.close()
         await self.store.close()
 
 
