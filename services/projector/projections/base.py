@@ -6,6 +6,7 @@ whose value depends on how the log was cut into batches. So a rebuild gives the 
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -161,3 +162,18 @@ def real(value: float | None) -> float | None:
     if value is None or not math.isfinite(value) or abs(value) > _GREATEST_REAL:
         return None
     return value + 0.0
+
+
+def document(value: Any) -> str:
+    """A ``jsonb`` column: JSON whose texts and numbers PostgreSQL takes."""
+    return json.dumps(_plain(value), separators=(",", ":"))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, str):
+        return text(value)
+    if isinstance(value, float):
+        return value + 0.0 if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {text(name): _plain(item) for name, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value

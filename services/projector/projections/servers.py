@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from services.projector.projections.base import Events, Projection, text, text_or_none, upsert
+from services.projector.projections.base import Events, Projection, document, text, text_or_none, upsert
 from shared.events import Event, LibraryScanCompleted, LibraryScanFailed, ServerAdded, ServerChanged, ServerRemoved
 from shared.messages import Envelope
 
@@ -26,6 +26,8 @@ _COLUMNS = {
     "url": "text",
     "username": "text",
     "secret_id": "uuid",
+    "login": "text",
+    "libraries": "jsonb",
     "added_at": "timestamptz",
     "version": "int",
     "removed": "boolean",
@@ -41,6 +43,8 @@ CREATE TABLE servers (
     url text,
     username text,
     secret_id uuid,
+    login text NOT NULL,
+    libraries jsonb,
     added_at timestamptz NOT NULL,
     version int NOT NULL,
     removed boolean NOT NULL DEFAULT false,
@@ -111,6 +115,8 @@ def _address(message: ServerAdded | ServerChanged) -> dict[str, Any]:
         "url": None if message.url is None else text(message.url, None),
         "username": text_or_none(message.username),
         "secret_id": message.secret_id,
+        "login": message.login,
+        "libraries": None if message.libraries is None else document(message.libraries),
     }
 
 
