@@ -4,11 +4,15 @@ import { place } from "./app/router.js";
 import { boot, bootProblem, servers } from "./app/store.js";
 import { ConnectionNotice } from "./components/connection-notice.js";
 import { Dialogs } from "./components/dialogs.js";
+import { Menu } from "./components/menu.js";
 import { Nav } from "./components/nav.js";
 import { PlayerBar } from "./components/player-bar.js";
 import { EmptyState, ErrorCard, Ghosts } from "./components/states.js";
 import { Toasts } from "./components/toasts.js";
+import { ClusteringPage } from "./pages/clustering.js";
 import { LibraryPage } from "./pages/library.js";
+import { PlaylistPage } from "./pages/playlist.js";
+import { PlaylistsPage } from "./pages/playlists.js";
 import { RunPage } from "./pages/run.js";
 import { RunsPage } from "./pages/runs.js";
 import { SettingsPage } from "./pages/settings.js";
@@ -23,6 +27,9 @@ const NotFoundPage = () =>
 const ROUTES = [
   [/^\/$/, "Library", () => html`<${LibraryPage} />`],
   [/^\/tracks\/([^/]+)\/?$/, "Song", (id) => html`<${TrackPage} key=${id} id=${id} />`],
+  [/^\/playlists\/?$/, "Playlists", () => html`<${PlaylistsPage} />`],
+  [/^\/playlists\/([^/]+)\/?$/, "Playlist", (id) => html`<${PlaylistPage} key=${id} id=${id} />`],
+  [/^\/clusterings\/([^/]+)\/?$/, "Making playlists", (id) => html`<${ClusteringPage} key=${id} id=${id} />`],
   [/^\/runs\/?$/, "Runs", () => html`<${RunsPage} />`],
   [/^\/runs\/([^/]+)\/?$/, "Run", (id) => html`<${RunPage} key=${id} id=${id} />`],
   [/^\/settings\/?$/, "Settings", () => html`<${SettingsPage} />`],
@@ -81,7 +88,7 @@ export function App() {
   const welcome = path === "/" && servers.value?.length === 0;
   useNewPage(path, welcome ? "Welcome" : route.title);
   if (signedOut.value) return html`<${SignInPage} />`;
-  const overlay = html`<${Toasts} /><${Dialogs} />`;
+  const overlay = html`<${Toasts} /><${Menu} /><${Dialogs} />`;
   if (welcome) return html`<main><${WelcomePage} /></main>${overlay}`;
   return html`<div class="frame">
     <a class="skip" href="#content">Skip to the content</a>

@@ -1,5 +1,6 @@
 import { effect, html, render } from "./app/view.js";
 import { App } from "./app.js";
+import { startClusterings } from "./app/clusterings.js";
 import { startKeys } from "./app/keys.js";
 import { startLive } from "./app/live.js";
 import { startPlayer, track } from "./app/player.js";
@@ -11,6 +12,7 @@ startTheme();
 startRouter();
 startKeys();
 startStore();
+startClusterings();
 startPlayer(document.body);
 effect(() => document.documentElement.classList.toggle("has-player", track.value !== null));
 const root = document.getElementById("app");

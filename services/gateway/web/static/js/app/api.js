@@ -55,18 +55,18 @@ const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 /**
  * @param {string} method
  * @param {string} path below /api/v1
- * @param {{query?: object, body?: object, signal?: AbortSignal, headers?: object}} [options]
+ * @param {{query?: object, body?: any, raw?: boolean, signal?: AbortSignal, headers?: object}} [options] `raw` sends the body as it is
  * @returns {Promise<any>} the JSON answer, null if there is none. Throws Problem; an abort throws AbortError.
  */
-async function call(method, path, { query, body, signal: abort, headers } = {}) {
+async function call(method, path, { query, body, raw, signal: abort, headers } = {}) {
   for (let attempt = 1; ; attempt += 1) {
     let response;
     try {
       response = await fetch(address(path, query), {
         method,
         signal: abort,
-        headers: { Accept: "application/json", ...(body ? { "Content-Type": "application/json" } : {}), ...headers },
-        body: body ? JSON.stringify(body) : undefined,
+        headers: { Accept: "application/json", ...(body && !raw ? { "Content-Type": "application/json" } : {}), ...headers },
+        body: body && !raw ? JSON.stringify(body) : body,
       });
     } catch (error) {
       if (error.name === "AbortError") throw error;
@@ -84,7 +84,15 @@ async function call(method, path, { query, body, signal: abort, headers } = {}) 
 }
 
 export const get = (path, query, abort) => call("GET", path, { query, signal: abort });
-export const post = (path, body = {}, headers = {}) => call("POST", path, { body, headers });
-export const remove = (path) => call("DELETE", path);
+export const post = (path, body = {}, headers = {}, abort = undefined) => call("POST", path, { body, headers, signal: abort });
+export const patch = (path, body) => call("PATCH", path, { body });
+export const put = (path, body) => call("PUT", path, { body });
+export const remove = (path, query) => call("DELETE", path, { query });
+/** Send a file as it is. */
+export const upload = (path, query, file) => call("POST", path, { query, body: file, raw: true, headers: { "Content-Type": "application/octet-stream" } });
+
+/** A header that makes a request happen once, however often it is sent. */
+export const once = () => ({ "Idempotency-Key": crypto.randomUUID?.() ?? String(Math.random()) });
 
 export const audioAddress = (trackId) => `${BASE}/tracks/${trackId}/audio`;
+export const exportAddress = (playlistId, format) => `${BASE}/playlists/${playlistId}/export?format=${format}`;

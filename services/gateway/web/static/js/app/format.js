@@ -47,6 +47,14 @@ export function ago(iso, now = Date.now()) {
   return WHEN.format(new Date(iso));
 }
 
+/** What lies ahead: "in 20 min", "in 5 h", then the date. */
+export function soon(iso, now = Date.now()) {
+  if (!iso) return "never";
+  const seconds = (Date.parse(iso) - now) / 1000;
+  if (seconds < 60) return "in a moment";
+  return seconds < 12 * 3600 ? `in ${span(seconds)}` : WHEN.format(new Date(iso));
+}
+
 export const moment = (iso) => (iso ? WHEN.format(new Date(iso)) : "–");
 export const percent = (share) => `${Math.round(share * 100)} %`;
 export const bpm = (tempo) => (tempo === null || tempo === undefined ? "–" : String(Math.round(tempo)));
@@ -68,3 +76,8 @@ export const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 /** Artist and album in one line, without empty parts. */
 export const byLine = (track) => [track.artist, track.album].filter(Boolean).join(" · ");
 export const artistOf = (track) => track.artist || track.album_artist || "Unknown artist";
+
+/** ["a", "b", "c"] -> "a, b and c" */
+export function listed(words) {
+  return words.length < 2 ? (words[0] ?? "") : `${words.slice(0, -1).join(", ")} and ${words[words.length - 1]}`;
+}

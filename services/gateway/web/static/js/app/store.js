@@ -1,7 +1,7 @@
 // What several pages look at: libraries, runs, and what the live stream says about them.
 
 import { signal, computed, batch } from "./view.js";
-import { get, post, remove } from "./api.js";
+import { get, once, post, remove } from "./api.js";
 import { on } from "./live.js";
 
 const ACTIVE = new Set(["requested", "running", "paused"]);
@@ -48,7 +48,7 @@ export async function loadStatus() {
 
 /** Ask for an analysis. @returns the run's id */
 export async function startAnalysis(wanted) {
-  const answer = await post("/analysis", wanted, { "Idempotency-Key": crypto.randomUUID?.() ?? String(Math.random()) });
+  const answer = await post("/analysis", wanted, once());
   const run = await get(`/runs/${answer.run_id}`, { after: answer.position });
   noteRuns(run);
   return answer.run_id;

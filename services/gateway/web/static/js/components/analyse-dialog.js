@@ -1,5 +1,6 @@
 import { html, useState } from "../app/view.js";
 import { servers } from "../app/store.js";
+import { Choices } from "./choices.js";
 
 const PROFILES = [
   ["fast", "Fast", "Listens to parts of every song. Nearly the same result, many times quicker."],
@@ -10,19 +11,6 @@ const SCOPES = [
   ["failed", "Only failed songs", "Tries those again that could not be analysed."],
   ["all", "Everything again", "Also the songs that are known. Their old values stay until the new ones are there."],
 ];
-
-/** A group of choices with a line about each. */
-function Choices({ legend, name, options, value, onChange }) {
-  return html`<fieldset class="choices">
-    <legend>${legend}</legend>
-    ${options.map(
-      ([key, title, about]) => html`<label key=${key} class="choice">
-        <input type="radio" name=${name} value=${key} checked=${value === key} onChange=${() => onChange(key)} />
-        <span><b>${title}</b><small>${about}</small></span>
-      </label>`,
-    )}
-  </fieldset>`;
-}
 
 export function AnalyseDialog({ ask }) {
   const all = servers.value ?? [];

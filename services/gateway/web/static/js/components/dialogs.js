@@ -1,6 +1,9 @@
-import { html, useEffect, useRef } from "../app/view.js";
+import { html, useEffect, useRef, useState } from "../app/view.js";
 import { question } from "../app/asking.js";
 import { AnalyseDialog } from "./analyse-dialog.js";
+import { ImportDialog } from "./import-dialog.js";
+import { MakeDialog } from "./make-dialog.js";
+import { WriteDialog } from "./write-dialog.js";
 
 const KEYS = [
   ["/", "Search the library"],
@@ -11,11 +14,13 @@ const KEYS = [
 ];
 
 function ConfirmDialog({ ask }) {
+  const [also, setAlso] = useState(false);
   return html`<h2 id="dialog-title">${ask.title}</h2>
     <p>${ask.body}</p>
+    ${ask.also && html`<label class="tick"><input type="checkbox" checked=${also} onChange=${() => setAlso(!also)} /><span>${ask.also}</span></label>`}
     <div class="dialog-actions">
       <button type="button" class="button" autofocus onClick=${() => ask.answer(false)}>${ask.no ?? "Keep it"}</button>
-      <button type="button" class="button ${ask.loss ? "button-loss" : "button-main"}" onClick=${() => ask.answer(true)}>${ask.yes}</button>
+      <button type="button" class="button ${ask.loss ? "button-loss" : "button-main"}" onClick=${() => ask.answer(also ? "also" : true)}>${ask.yes}</button>
     </div>`;
 }
 
@@ -25,7 +30,7 @@ function KeysDialog({ ask }) {
     <div class="dialog-actions"><button type="button" class="button" autofocus onClick=${() => ask.answer(null)}>Close</button></div>`;
 }
 
-const KINDS = { confirm: ConfirmDialog, analyse: AnalyseDialog, keys: KeysDialog };
+const KINDS = { confirm: ConfirmDialog, analyse: AnalyseDialog, import: ImportDialog, keys: KeysDialog, make: MakeDialog, write: WriteDialog };
 
 /** The one dialog of the page; the browser keeps the focus inside it and gives it back. */
 export function Dialogs() {

@@ -8,6 +8,7 @@ import { Logo } from "./logo.js";
 
 const PAGES = [
   { href: "/", label: "Library", icon: "library", here: (path) => path === "/" || path.startsWith("/tracks") },
+  { href: "/playlists", label: "Playlists", icon: "playlists", here: (path) => path.startsWith("/playlists") || path.startsWith("/clusterings") },
   { href: "/runs", label: "Runs", icon: "runs", here: (path) => path.startsWith("/runs") },
   { href: "/settings", label: "Settings", icon: "settings", here: (path) => path.startsWith("/settings") },
 ];

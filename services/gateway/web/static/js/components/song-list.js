@@ -1,7 +1,7 @@
 import { html, useEffect, useLayoutEffect, useRef, useState } from "../app/view.js";
 import { SongGhost, SongRow } from "./song-row.js";
 
-const ROW = 64;
+export const ROW = 64;
 const SPARE = 8;
 
 /** Which rows of the list the window shows, and a few on each side. */
@@ -13,7 +13,7 @@ function rowsInView(box, count) {
 }
 
 /** The rows in view, followed while the window scrolls or changes size. */
-function useRowsInView(box, count) {
+export function useRowsInView(box, count) {
   const [range, setRange] = useState([0, 20]);
   useLayoutEffect(() => {
     let frame = 0;

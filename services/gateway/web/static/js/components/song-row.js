@@ -12,16 +12,16 @@ function Standing({ track }) {
 
 /**
  * One song in a list. The title's link covers the row, so that a click anywhere opens the song; the tile plays it.
- * `lead` and `why` are for lists of similar songs.
+ * `lead` and `why` are for lists of similar songs; `mark` stands beside the title and `tail` at the end, for playlists.
  */
-export function SongRow({ track, queue, index, why, lead, place }) {
+export function SongRow({ track, queue, index, why, lead, mark, tail, place }) {
   const { isCurrent } = playState(track);
   const facts = track.analysis;
-  return html`<div class="song ${isCurrent ? "is-current" : ""} ${why ? "song-why" : ""}" role="listitem" data-song=${track.id} style=${place}
+  return html`<div class="song ${isCurrent ? "is-current" : ""} ${why ? "song-why" : ""} ${tail ? "song-tailed" : ""}" role="listitem" data-song=${track.id} style=${place}
     aria-setsize=${why ? undefined : -1} aria-posinset=${index + 1}>
     <${PlayTile} track=${track} queue=${queue} index=${index} />
     <div class="song-words">
-      <a class="song-title" href="/tracks/${track.id}" data-row aria-current=${isCurrent ? "true" : undefined}>${track.title}</a>
+      <a class="song-title" href="/tracks/${track.id}" data-row aria-current=${isCurrent ? "true" : undefined}>${track.title}</a>${mark}
       <span class="song-by">${byLine(track) || artistOf(track)}</span>
       ${why && html`<span class="song-reason">${why}</span>`}
     </div>
@@ -31,6 +31,7 @@ export function SongRow({ track, queue, index, why, lead, place }) {
     <span class="song-number song-tempo">${facts ? html`${bpm(facts.tempo_bpm)}<small> BPM</small>` : ""}</span>
     <span class="song-number song-key" title=${facts ? keyName(facts.key, facts.scale) : ""}>${facts ? keyShort(facts.key, facts.scale) : ""}</span>
     <span class="song-number song-time">${clock(facts?.duration_s ?? track.duration_s)}</span>
+    ${tail}
   </div>`;
 }
 

@@ -1,4 +1,4 @@
-import { html, useEffect } from "../app/view.js";
+import { html, useEffect, useState } from "../app/view.js";
 import { get } from "../app/api.js";
 import { artistOf, bpm, clock, decimal, keyName, percent, spent } from "../app/format.js";
 import { on } from "../app/live.js";
@@ -6,6 +6,8 @@ import { useLoad } from "../app/load.js";
 import { playOrPause } from "../app/player.js";
 import { explain } from "../app/reasons.js";
 import { heardBrightness } from "../app/sound.js";
+import { makeSimilar } from "../app/playlists.js";
+import { navigate } from "../app/router.js";
 import { serverName, startAnalysis } from "../app/store.js";
 import { sayProblem } from "../app/toasts.js";
 import { Icon } from "../components/icon.js";
@@ -39,6 +41,21 @@ function Facts({ analysis }) {
   </dl>`;
 }
 
+/** Makes a playlist of this song's neighbours, and shows it. */
+function MakeSimilar({ track }) {
+  const [busy, setBusy] = useState(false);
+  const make = async () => {
+    setBusy(true);
+    try {
+      navigate(`/playlists/${(await makeSimilar(track)).id}`);
+    } catch (problem) {
+      sayProblem(problem);
+      setBusy(false);
+    }
+  };
+  return html`<button type="button" class="button button-similar" disabled=${busy} onClick=${make}><${Icon} name="playlists" size=${18} />Make a playlist of songs like this</button>`;
+}
+
 function Hero({ track }) {
   const { isPlaying } = playState(track);
   const album = [track.album, track.year].filter(Boolean).join(", ");
@@ -52,6 +69,7 @@ function Hero({ track }) {
       ${album && html`<p class="hero-album">${album}</p>`}
       <p class="hero-details">${details}</p>
       <button type="button" class="button button-main button-play" onClick=${() => playOrPause(track)}><${Icon} name=${isPlaying ? "pause" : "play"} size=${20} />${isPlaying ? "Pause" : "Play"}</button>
+      ${track.analysis && html`<${MakeSimilar} track=${track} />`}
     </div>
   </header>`;
 }
