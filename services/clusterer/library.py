@@ -98,8 +98,8 @@ SELECT t.track_id, t.server_id, a.audio_hash, t.title, t.artist, t.album, t.genr
        coalesce(a.duration_s, t.duration_s) AS duration_s, a.tempo_bpm, a.energy, a.brightness, a.loudness_lufs,
        a.key, a.scale, v.vector, a.tags
 {_FROM} ORDER BY t.track_id
-"""  # noqa: S608 - constants
-_COUNT = f"SELECT count(*) {_FROM}"  # noqa: S608 - constants
+"""
+_COUNT = f"SELECT count(*) {_FROM}"
 _TOTAL = """
 SELECT count(*) FROM tracks t
  WHERE NOT t.removed AND (cardinality($1::uuid[]) = 0 OR t.server_id = ANY($1::uuid[]))

@@ -85,7 +85,8 @@ class Configuration(_Part):
     clusters: int | None = None
     """kmeans, minibatch_kmeans, gmm, spectral."""
     reach: float | None = None
-    """dbscan: eps as a quantile (0..1) of the distances to the ``neighbours``-th neighbour."""
+    """dbscan: eps, hdbscan: how far from a cluster a track may join it; as a quantile (0..1) of the distances to the
+    ``neighbours``-th neighbour."""
     neighbours: int | None = None
     """dbscan and hdbscan: min_samples; spectral: neighbours of the graph."""
     smallest: int | None = None
