@@ -13,7 +13,7 @@ LONGEST = 300
 # Runs before the first paint, as an ordinary script.
 CLASSIC = STATIC / "js" / "theme-first.js"
 
-_IMPORT = re.compile(r'(?<!["\w])(?:from\s*|import\s*)"([^"]+)"')
+_IMPORT = re.compile(r'(?<!["\w/])(?:from\s*|import\s*)"([^"]+)"')
 
 
 def _address(path: Path) -> str:
