@@ -17,6 +17,7 @@ from tests.integration.mediaservers.playlist_contract import (
     BreakableWorld,
     Fault,
     PlaylistContract,
+    PlaylistFaultContract,
 )
 from tests.lyrion.library import made_up, scan
 from tests.lyrion.lyrion_server import LyrionTestServer, cleaned
@@ -108,5 +109,6 @@ async def world() -> AsyncIterator[LyrionWorld]:
         assert len(server.tracks) == 1050
 
 
-class TestLyrionPlaylists(PlaylistContract):
-    pass
+class TestLyrionPlaylists(PlaylistContract, PlaylistFaultContract):
+    made = 4
+    changed = 9
