@@ -9,9 +9,12 @@ import re
 
 MAX_TEXT = 500
 MAX_SUFFIX = 8
+MAX_LYRICS = 100_000
 
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _SURROGATES = re.compile(r"[\ud800-\udfff]")
+_LRC_TIME = re.compile(r"[\[<]\d{1,3}:\d{2}(?:[.:]\d{1,3})?[\]>]")
+_LRC_HEADER = re.compile(r"\[(?:ar|al|ti|au|by|re|ve|la|length|offset|tool)\s*:[^\]]*\]", re.IGNORECASE)
 _YEAR = re.compile(r"\b([12][0-9]{3})")
 _WHOLE = re.compile(r"\s*([0-9]{1,18})(?![0-9])")
 
@@ -62,6 +65,17 @@ def seconds(value: object) -> float | None:
     if not isinstance(value, int | float) or isinstance(value, bool):
         return None
     return float(value) if math.isfinite(value) and 0 < value < 1e7 else None
+
+
+def plain_lines(text: str) -> str | None:
+    """Lyrics without control characters, times and header lines of LRC, or spaces at the ends; None when nothing is
+    left, or for more than 100,000 characters, which are no lyrics."""
+    if len(text) > MAX_LYRICS:
+        return None
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    words = [_LRC_TIME.sub("", line) for line in lines if not _LRC_HEADER.fullmatch(line.strip())]
+    cleaned = [_SURROGATES.sub("\ufffd", _CONTROLS.sub(" ", line)).strip() for line in words]
+    return "\n".join(cleaned).strip("\n") or None
 
 
 def clean_suffix(value: object) -> str | None:

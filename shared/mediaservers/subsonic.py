@@ -1,47 +1,60 @@
 """Subsonic and OpenSubsonic servers: Navidrome, LMS, gonic, Ampache, supysonic and the like.
 
-Login is the salted token (``t = md5(password + salt)``, a fresh salt for every request); the password itself never
-leaves this module. Listing is ``shared.mediaservers.subsonic_walk``; audio is always the original file, never a
-transcoded stream.
+Login and calls are ``shared.mediaservers.subsonic_client``, listing ``subsonic_walk``, playlists
+``subsonic_playlists``; audio is always the original file, never a transcoded stream.
 """
 
 from __future__ import annotations
 
-import hashlib
-import secrets
+from collections.abc import AsyncIterator, Sequence
 from http import HTTPStatus
 from pathlib import Path
 
 import aiohttp
 
-from shared.errors import InvalidInput, ServerRefused, StarlingError
+from shared.errors import ServerRefused, StarlingError
 from shared.events import LibraryTrack
-from shared.mediaservers.base import AudioStream, ListedItem, ListingPage, ServerConfig, ServerTest
+from shared.mediaservers import subsonic_listening
+from shared.mediaservers.base import (
+    Abilities,
+    AudioStream,
+    ListedItem,
+    ListingPage,
+    Played,
+    RemoteLibrary,
+    RemotePlaylist,
+    ServerConfig,
+    ServerTest,
+)
 from shared.mediaservers.descriptions import clean_text
-from shared.mediaservers.http import MAX_ERROR_ANSWER, Answer, HttpServer, Patience, server_url
+from shared.mediaservers.http import MAX_ERROR_ANSWER, Answer, Patience
 from shared.mediaservers.ranges import no_such_range
-from shared.mediaservers.subsonic_answers import Json, child, parse_no_audio, parse_response, parse_song
+from shared.mediaservers.subsonic_answers import Json, child, parse_libraries, parse_no_audio, parse_song
+from shared.mediaservers.subsonic_client import SubsonicClient
+from shared.mediaservers.subsonic_playlists import NAME_LIMIT, SubsonicPlaylists
 from shared.mediaservers.subsonic_walk import SubsonicWalk
 from shared.mediaservers.tasting import look_around, taste_some
 
-API_VERSION = "1.16.1"
 _TEXT_TYPES = ("application/json", "application/xml", "text/")
 
 
 class SubsonicServer:
-    """See the module; raises what ``MediaServer`` says."""
+    """See the module; raises what ``PlaylistServer`` says."""
+
+    abilities = Abilities(name_limit=NAME_LIMIT)
 
     def __init__(self, config: ServerConfig, patience: Patience | None = None) -> None:
         """Raises ``InvalidInput`` that names the field at fault; whether the login works is seen later."""
-        url = server_url(config.url)
-        _usable("username", config.username)
-        _usable("password", config.password)
-        path = url.path.rstrip("/").removesuffix("/rest")
-        self._http = HttpServer(url.with_path(path + "/rest/"), patience or Patience())
-        self._username = config.username or ""
-        self._password = config.password or ""
+        self._client = SubsonicClient(config, patience)
         self._server_id = config.server_id
-        self._walk = SubsonicWalk(config.server_id, self._call)
+        self._chosen = config.libraries
+        self._walk = SubsonicWalk(config.server_id, self._client.call, self._chosen)
+        self._playlists = SubsonicPlaylists(self._client)
+
+    @property
+    def account(self) -> str:
+        """The user name; empty where an API key alone says who it is."""
+        return self._client.account
 
     async def list_page(self, cursor: str | None) -> ListingPage:
         """About 100 songs; a call that fails raises, the page is never cut short for it."""
@@ -68,61 +81,96 @@ class SubsonicServer:
         """Log in, list a page, read the beginning of one song; never raises."""
         version = None
         try:
-            version = server_version(await self._call("ping"))
+            version = server_version(await self._client.call("ping"))
             return await self._test(version)
         except StarlingError as error:
             return ServerTest(False, str(getattr(error, "detail", error)), server_version=version)
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._http.close()
+        await self._client.close()
+
+    async def libraries(self) -> tuple[RemoteLibrary, ...]:
+        """The music folders; none where the server does not know the question."""
+        try:
+            return parse_libraries(await self._client.call("getMusicFolders"))
+        except ServerRefused as error:
+            if error.reason not in {"refused", "not_found"}:
+                raise
+            return ()
+
+    async def playlists(self) -> tuple[RemotePlaylist, ...]:
+        """All that the login can see, with their owners."""
+        return await self._playlists.listing()
+
+    async def playlist_items(self, remote_id: str) -> tuple[str, ...]:
+        """The songs of a playlist."""
+        return await self._playlists.items(remote_id)
+
+    async def create_playlist(self, name: str, item_ids: Sequence[str]) -> str:
+        """It is filled under another name and gets its own when it is whole; unknown songs are left out."""
+        return await self._playlists.create(name, item_ids)
+
+    async def set_playlist_items(self, remote_id: str, item_ids: Sequence[str]) -> None:
+        """In one request where the ids fit in it; unknown songs are left out."""
+        await self._playlists.set(remote_id, item_ids)
+
+    async def rename_playlist(self, remote_id: str, name: str) -> None:
+        """At most 255 characters are kept."""
+        await self._playlists.rename(remote_id, name)
+
+    async def delete_playlist(self, remote_id: str) -> None:
+        """No error when it is gone."""
+        await self._playlists.delete(remote_id)
+
+    def plays(self) -> AsyncIterator[tuple[Played, ...]]:
+        """Read from a walk through the chosen libraries."""
+        return subsonic_listening.plays(SubsonicWalk(self._server_id, self._client.call, self._chosen))
+
+    async def lyrics(self, item_id: str) -> str | None:
+        """By id where the server can, else by artist and title."""
+        return await subsonic_listening.lyrics(self._client, item_id)
 
     async def _test(self, version: str | None) -> ServerTest:
+        libraries = await self.libraries()
         page = await look_around(self.list_page)
         if not page.items:
-            return ServerTest(False, "the login works, but the server lists no songs", server_version=version)
+            told = "the login works, but the server lists no songs"
+            return ServerTest(False, told, server_version=version, libraries=libraries)
         await taste_some(page.items, self._taste)
         more = " or more" if page.next_cursor else ""
-        return ServerTest(True, f"found {len(page.items)}{more} songs", len(page.items), version)
+        return ServerTest(True, f"found {len(page.items)}{more} songs", len(page.items), version, libraries)
 
     async def _taste(self, item: ListedItem) -> None:
         """Read the first bytes of a song."""
         async with await self.open_audio(item.item_id) as stream:
             async for _ in stream.chunks:
                 return
-        raise ServerRefused("refused", f"{self._http.name} sent an empty file for {clean_text(item.item_id)}")
+        raise ServerRefused("refused", f"{self._client.name} sent an empty file for {clean_text(item.item_id)}")
 
     async def _ask_for(self, item: ListedItem) -> LibraryTrack:
-        song = child(await self._call("getSong", id=item.item_id), "song")
+        song = child(await self._client.call("getSong", id=item.item_id), "song")
         found = parse_song(self._server_id, {**song, "id": item.item_id}, {})
         if found is None or found.track is None:
-            raise ServerRefused("not_found", f"{self._http.name} does not know song {clean_text(item.item_id)}")
+            raise ServerRefused("not_found", f"{self._client.name} does not know song {clean_text(item.item_id)}")
         versions = {"content_version": item.content_version, "meta_version": item.meta_version}
         return found.track.model_copy(update=versions)
 
-    async def _call(self, method: str, /, **query: str | int) -> Json:
-        """One method; raises what ``parse_response`` and ``HttpServer.fetch`` do."""
-        login = self._login()
-        texts = {name: str(value) for name, value in query.items()}
-        answer = await self._http.fetch(f"{method}.view", {**login, **texts})
-        return parse_response(answer, self._http.name, (login["t"], login["s"]))
-
     async def _audio(self, method: str, query: dict[str, str], byte_range: str | None) -> AudioStream:
-        login = self._login()
         headers = {"Range": byte_range} if byte_range else {}
-        response = await self._http.open(f"{method}.view", {**login, **query}, headers)
+        response, hide = await self._client.open(method, query, headers)
         if response.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
             response.close()
             return no_such_range(response.content_type, response.headers.get("Content-Range"))
         if not _is_audio(response):
-            body = await self._http.read(response, MAX_ERROR_ANSWER)
+            body = await self._client.http.read(response, MAX_ERROR_ANSWER)
             answer = Answer(response.status, response.content_type, body)
-            raise parse_no_audio(answer, self._http.name, (login["t"], login["s"]))
+            raise parse_no_audio(answer, self._client.name, hide)
         return self._stream(response)
 
     def _stream(self, response: aiohttp.ClientResponse) -> AudioStream:
         announced = None if "Content-Encoding" in response.headers else response.content_length
-        body = self._http.chunks(response, announced)
+        body = self._client.http.chunks(response, announced)
         return AudioStream(
             chunks=body,
             size_bytes=announced,
@@ -131,20 +179,6 @@ class SubsonicServer:
             content_range=response.headers.get("Content-Range"),
             on_close=body.aclose,
         )
-
-    def _login(self) -> dict[str, str]:
-        """The parameters of every request. MD5 is what the protocol asks for."""
-        salt = secrets.token_hex(8)
-        token = hashlib.md5((self._password + salt).encode(), usedforsecurity=False).hexdigest()
-        return {"u": self._username, "t": token, "s": salt, "v": API_VERSION, "c": "starling", "f": "json"}
-
-
-def _usable(field: str, text: str | None) -> None:
-    """Raises ``InvalidInput`` for a login that is empty or cannot be sent."""
-    if not text:
-        raise InvalidInput(field, f"give the {field} for this server")
-    if any("\ud800" <= letter <= "\udfff" for letter in text):
-        raise InvalidInput(field, "this is not valid text")
 
 
 def _is_audio(response: aiohttp.ClientResponse) -> bool:

@@ -9,17 +9,19 @@ from __future__ import annotations
 import html
 import json
 import re
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 from shared.errors import ServerMisbehaved, ServerRefused, ServerUnavailable, StarlingError
 from shared.events import LibraryTrack
-from shared.mediaservers.base import ListedItem
+from shared.mediaservers.base import ListedItem, Played, RemoteLibrary, RemotePlaylist
 from shared.mediaservers.descriptions import (
     clean_suffix,
     clean_text,
     fingerprint,
     join_texts,
+    plain_lines,
     seconds,
     whole_number,
     year_of,
@@ -161,6 +163,83 @@ def parse_album_songs(response: Json) -> tuple[Json, list[Json]]:
 def parse_search(response: Json) -> list[Json]:
     """The songs of ``search3``."""
     return objects(child(response, "searchResult3").get("song"), "songs")
+
+
+def parse_extensions(response: Json) -> frozenset[str]:
+    """The names of what ``getOpenSubsonicExtensions`` announces."""
+    announced = objects(response.get("openSubsonicExtensions"), "extensions")
+    return frozenset(str(extension.get("name")) for extension in announced)
+
+
+def parse_libraries(response: Json) -> tuple[RemoteLibrary, ...]:
+    """The music folders of ``getMusicFolders``; one without an id cannot be chosen."""
+    folders = objects(child(response, "musicFolders").get("musicFolder"), "music folders")
+    found = [(parse_id(folder), clean_text(folder.get("name"))) for folder in folders]
+    return tuple(RemoteLibrary(library_id, name or library_id) for library_id, name in found if library_id)
+
+
+def parse_playlists(response: Json) -> tuple[RemotePlaylist, ...]:
+    """The playlists of ``getPlaylists``. Raises ``ServerMisbehaved`` on one without an id."""
+    found = []
+    for playlist in objects(child(response, "playlists").get("playlist"), "playlists"):
+        remote_id = parse_id(playlist)
+        if remote_id is None:
+            raise ServerMisbehaved("incomplete_answer", "the server lists a playlist without an id")
+        name = playlist.get("name")
+        owner = clean_text(playlist.get("owner"))
+        found.append(RemotePlaylist(remote_id, str(name or ""), song_count(playlist), owner))
+    return tuple(found)
+
+
+def parse_playlist_items(response: Json) -> tuple[str, ...]:
+    """The song ids of ``getPlaylist``, in order. Raises ``ServerMisbehaved`` on a song without an id."""
+    ids = [parse_id(song) for song in objects(child(response, "playlist").get("entry"), "songs")]
+    if None in ids:
+        raise ServerMisbehaved("incomplete_answer", "the server lists a song without an id")
+    return tuple(item_id for item_id in ids if item_id is not None)
+
+
+def parse_played(song: Json) -> Played | None:
+    """What the account did with a song; None for nothing."""
+    item_id = parse_id(song)
+    count = whole_number(song.get("playCount"), low=0, high=10**9) or 0
+    rating = whole_number(song.get("userRating"), low=1, high=5)
+    at = moment(song.get("played"))
+    favourite = bool(song.get("starred"))
+    if item_id is None or not (count or rating or at or favourite):
+        return None
+    return Played(item_id, count, at, None if rating is None else float(rating), favourite)
+
+
+def moment(value: object) -> datetime | None:
+    """A date and time of ISO 8601; one without a zone is meant as UTC."""
+    if not isinstance(value, str):
+        return None
+    try:
+        found = datetime.fromisoformat(value)
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def parse_structured_lyrics(response: Json) -> str | None:
+    """The words of ``getLyricsBySongId``: those without times if there are any, else the first."""
+    versions = objects(child(response, "lyricsList").get("structuredLyrics"), "lyrics")
+    texts = []
+    for version in sorted(versions, key=lambda version: version.get("synced") is True):
+        lines = objects(version.get("line"), "lines")
+        texts.append(plain_lines("\n".join(str(line.get("value") or "") for line in lines)))
+    return next((text for text in texts if text), None)
+
+
+def parse_lyrics(response: Json, title: str) -> str | None:
+    """The words of ``getLyrics``, which looks for a title; None where it found another one."""
+    found = child(response, "lyrics")
+    named = clean_text(found.get("title"))
+    if named is not None and named.casefold() != (clean_text(title) or "").casefold():
+        return None
+    text = found.get("value")
+    return plain_lines(text) if isinstance(text, str) else None
 
 
 def parse_id(entry: Json) -> str | None:

@@ -15,10 +15,11 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import Literal, Protocol
 from uuid import UUID
 
-from shared.errors import InvalidInput, ServerMisbehaved, ServerRefused, ServerUnavailable
+from shared.errors import InvalidInput, LibraryUnusable, ServerMisbehaved, ServerRefused, ServerUnavailable
 from shared.mediaservers.base import ListedItem, ListingPage
 from shared.mediaservers.descriptions import clean_text
 from shared.mediaservers.subsonic_answers import (
@@ -26,6 +27,7 @@ from shared.mediaservers.subsonic_answers import (
     parse_album_songs,
     parse_albums,
     parse_id,
+    parse_libraries,
     parse_search,
     parse_song,
     song_count,
@@ -48,7 +50,7 @@ class Call(Protocol):
 @dataclass(frozen=True, slots=True)
 class Cursor:
     """``offset`` into the list of songs or albums, ``anchor`` the id just before it. Within an album: its id, how many
-    of its songs are done, and the last of them."""
+    of its songs are done, and the last of them. ``library``: which of the chosen ones, None where none are chosen."""
 
     way: Literal["songs", "albums"]
     offset: int = 0
@@ -58,6 +60,7 @@ class Cursor:
     last_song: str | None = None
     steps_back: int = 0
     incomplete: bool = False
+    library: str | None = None
 
     def encode(self) -> str:
         return json.dumps(asdict(self))
@@ -77,58 +80,93 @@ def decode_cursor(cursor: str) -> Cursor:
 class SubsonicWalk:
     """The pages of one library. Keeps the album it is in the middle of, for albums of thousands of songs."""
 
-    def __init__(self, server_id: UUID, call: Call) -> None:
+    def __init__(self, server_id: UUID, call: Call, libraries: tuple[str, ...] | None = None) -> None:
+        """``libraries``: the music folders to walk, one after the other; None or empty for all at once."""
         self._server_id = server_id
         self._call = call
+        self._libraries = libraries or ()
         self._album: tuple[str, Json, list[Json]] | None = None
 
     async def page(self, cursor: str | None) -> ListingPage:
         """The songs after ``cursor``. Raises what the calls raise; never returns less because one failed."""
+        page, upcoming, incomplete = await self._fill(cursor)
+        return ListingPage(
+            items=tuple(page.items),
+            next_cursor=upcoming.encode() if upcoming else None,
+            problems=tuple(page.problems),
+            incomplete=incomplete,
+        )
+
+    async def songs(self, cursor: str | None) -> tuple[list[Json], str | None]:
+        """The songs of a page as the server describes them, and the next cursor; else like ``page``."""
+        page, upcoming, _ = await self._fill(cursor)
+        return page.songs, upcoming.encode() if upcoming else None
+
+    async def _fill(self, cursor: str | None) -> tuple[_Page, Cursor | None, bool]:
+        """A page, where the next begins, and whether anything may be missing up to here."""
         if cursor is None:
             self._album = None
-            place = Cursor("songs" if await self._search_lists_everything() else "albums")
+            place = await self._begin()
         else:
             place = decode_cursor(cursor)
         page = _Page(self._server_id)
         upcoming = await (self._songs(page, place) if place.way == "songs" else self._albums(page, place))
         incomplete = page.incomplete or (upcoming or place).incomplete
-        return ListingPage(
-            items=tuple(page.items),
-            next_cursor=replace(upcoming, incomplete=incomplete).encode() if upcoming else None,
-            problems=tuple(page.problems),
-            incomplete=incomplete,
-        )
+        upcoming = upcoming or self._next_library(place)
+        return page, replace(upcoming, incomplete=incomplete) if upcoming else None, incomplete
 
-    async def _search_lists_everything(self) -> bool:
+    async def _begin(self) -> Cursor:
+        """The beginning of the first library. Raises ``LibraryUnusable`` when a chosen one is gone: some servers list
+        everything when asked for a folder they do not know."""
+        if self._libraries:
+            there = {library.library_id for library in parse_libraries(await self._call("getMusicFolders"))}
+            for library in self._libraries:
+                if library not in there:
+                    told = f"the chosen library {clean_text(library)} is not on the server any more; choose again"
+                    raise LibraryUnusable("folder_missing", told)
+        first = self._libraries[0] if self._libraries else None
+        return Cursor("songs" if await self._search_lists_everything(first) else "albums", library=first)
+
+    def _next_library(self, place: Cursor) -> Cursor | None:
+        """The beginning of the library after that of ``place``."""
+        if place.library not in self._libraries[:-1]:
+            return None
+        return Cursor(place.way, library=self._libraries[self._libraries.index(place.library) + 1])
+
+    async def _search_lists_everything(self, library: str | None) -> bool:
         if (await self._call("ping")).get("openSubsonic") is not True:
             return False
         try:
-            first = await self._list_songs(0, 2)
-            second = await self._list_songs(1, 1)
+            first = await self._list_songs(library, 0, 2)
+            second = await self._list_songs(library, 1, 1)
             if not first or [parse_id(song) for song in second] != [parse_id(song) for song in first[1:2]]:
                 return False
-            total = await self._count_songs()
-            return total == 0 or len(await self._list_songs(total - 1, 1)) == 1
+            total = await self._count_songs(library)
+            return total == 0 or len(await self._list_songs(library, total - 1, 1)) == 1
         except (ServerRefused, ServerMisbehaved):
             return False
 
-    async def _count_songs(self) -> int:
+    async def _count_songs(self, library: str | None) -> int:
         """How many songs the albums say they have."""
         total = offset = 0
-        while albums := await self._list_albums(offset, COUNT_PAGE):
+        while albums := await self._list_albums(library, offset, COUNT_PAGE):
             total += sum(song_count(album) or 0 for album in albums)
             offset += len(albums)
         return total
 
-    async def _list_songs(self, offset: int, count: int) -> list[Json]:
-        everything = self._call("search3", query="", artistCount=0, albumCount=0, songCount=count, songOffset=offset)
-        return parse_search(await everything)
+    async def _list_songs(self, library: str | None, offset: int, count: int) -> list[Json]:
+        only = {} if library is None else {"musicFolderId": library}
+        counts = {"artistCount": 0, "albumCount": 0, "songCount": count, "songOffset": offset}
+        return parse_search(await self._call("search3", query="", **counts, **only))
 
-    async def _list_albums(self, offset: int, count: int) -> list[Json]:
-        return parse_albums(await self._call("getAlbumList2", type="alphabeticalByName", size=count, offset=offset))
+    async def _list_albums(self, library: str | None, offset: int, count: int) -> list[Json]:
+        only = {} if library is None else {"musicFolderId": library}
+        return parse_albums(
+            await self._call("getAlbumList2", type="alphabeticalByName", size=count, offset=offset, **only)
+        )
 
     async def _songs(self, page: _Page, place: Cursor) -> Cursor | None:
-        place, songs = await read_on(self._list_songs, place)
+        place, songs = await read_on(partial(self._list_songs, place.library), place)
         if not songs:
             page.incomplete |= place.incomplete
             return None
@@ -138,7 +176,7 @@ class SubsonicWalk:
 
     async def _albums(self, page: _Page, place: Cursor) -> Cursor | None:
         """Whole albums until the page is full; the last one in part if it is very long."""
-        place, albums = await read_on(self._list_albums, place)
+        place, albums = await read_on(partial(self._list_albums, place.library), place)
         if place.album and (not albums or parse_id(albums[0]) != place.album):
             place = replace(place, album=None, done=0, last_song=None, incomplete=True)
         if not albums:
@@ -198,6 +236,7 @@ class _Page:
     def __init__(self, server_id: UUID) -> None:
         self._server_id = server_id
         self.items: list[ListedItem] = []
+        self.songs: list[Json] = []
         self.problems: list[str] = []
         self.incomplete = False
 
@@ -210,6 +249,7 @@ class _Page:
             self.problem(f"{clean_text(song.get('title')) or 'a song'} has no usable id", incomplete=True)
         else:
             self.items.append(item)
+            self.songs.append(song)
 
     def problem(self, text: str, *, incomplete: bool) -> None:
         self.incomplete |= incomplete

@@ -348,7 +348,7 @@ class TestSecrets:
         self, faulty: FaultyServer, server: SubsonicServer, caplog: pytest.LogCaptureFixture
     ) -> None:
         stream = await server.open_audio("al-0000-0")
-        texts = [repr(server), repr(stream), repr(server._walk), repr(server._http)]
+        texts = [repr(server), repr(stream), repr(server._walk), repr(server._client)]
         await stream.close()
         del stream
         gc.collect()
