@@ -22,6 +22,7 @@ BATCH = 100
 """Ids in one call: they travel in the address."""
 FOLDER_BYTES = 200
 """A new playlist becomes a folder named after it; file systems end at 255 bytes, and the servers add some."""
+NAME_LETTERS = 255
 _READS = 3
 
 
@@ -49,6 +50,7 @@ class MediaBrowserPlaylists:
         A name too long for a folder is given after the playlist was made.
         """
         batches = list(chunked(_usable(item_ids), BATCH))
+        name = fit_name(name)
         short = fit_bytes(name, FOLDER_BYTES)
         playlist_id = await self._make(short, batches[0] if batches else ())
         try:
@@ -80,7 +82,7 @@ class MediaBrowserPlaylists:
     async def rename(self, playlist_id: str, name: str) -> None:
         """Give a playlist another name."""
         await self._see_playlist(playlist_id)
-        await self._api.rename(playlist_id, name)
+        await self._api.rename(playlist_id, fit_name(name))
 
     async def delete(self, playlist_id: str) -> None:
         """Delete a playlist, not an error when it is gone. The same call would delete the file of a track."""
@@ -160,6 +162,11 @@ class MediaBrowserPlaylists:
     def _check(self, playlist_id: str) -> None:
         if parse_id(playlist_id) is None:
             raise ServerRefused("not_found", f"{self._api.client.name} has no playlist with this id")
+
+
+def fit_name(name: str) -> str:
+    """The name as these servers keep it: without spaces around it, and no longer than others take it."""
+    return name[:NAME_LETTERS].strip() or "Playlist"
 
 
 def fit_bytes(name: str, limit: int) -> str:

@@ -1,0 +1,49 @@
+"""The Jellyfin and Emby adapters against servers of our own: the contracts for playlists."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from tests.integration.mediaservers.mediabrowser_world import As, MediaBrowserWorld, stocked
+from tests.integration.mediaservers.playlist_contract import PlaylistContract, PlaylistFaultContract
+from tests.mediabrowser.records import EMBY, JELLYFIN_10, JELLYFIN_11, JELLYFIN_12, Flavour
+from tests.mediabrowser.server import API_KEY, USER
+
+
+@asynccontextmanager
+async def running(flavour: Flavour, who: As | None = None) -> AsyncIterator[MediaBrowserWorld]:
+    """A server with music, up for one test; in the end nothing may have been off."""
+    async with stocked(flavour) as server:
+        yield MediaBrowserWorld(server, who or As())
+        server.finish()
+
+
+class TestJellyfin(PlaylistContract, PlaylistFaultContract):
+    @pytest.fixture
+    async def world(self) -> AsyncIterator[MediaBrowserWorld]:
+        async with running(JELLYFIN_11) as world:
+            yield world
+
+
+class TestEmby(PlaylistContract, PlaylistFaultContract):
+    @pytest.fixture
+    async def world(self) -> AsyncIterator[MediaBrowserWorld]:
+        async with running(EMBY) as world:
+            yield world
+
+
+class TestOlderAndNewerJellyfin(PlaylistContract):
+    @pytest.fixture(params=[JELLYFIN_10, JELLYFIN_12], ids=lambda flavour: flavour.spec)
+    async def world(self, request: pytest.FixtureRequest) -> AsyncIterator[MediaBrowserWorld]:
+        async with running(request.param) as world:
+            yield world
+
+
+class TestWithAKey(PlaylistContract):
+    @pytest.fixture(params=[JELLYFIN_11, EMBY], ids=lambda flavour: flavour.spec)
+    async def world(self, request: pytest.FixtureRequest) -> AsyncIterator[MediaBrowserWorld]:
+        async with running(request.param, As(USER, API_KEY, "token")) as world:
+            yield world

@@ -1,0 +1,388 @@
+"""A Jellyfin or Emby of our own: it keeps state, asks for a login, pages, and has the quirks of the real ones.
+
+``async with TestServer(JELLYFIN_11) as server``: speak to ``server.url`` as ``USER`` with ``PASSWORD`` or with
+``API_KEY``. ``server.orders`` breaks calls, ``server.calls`` is what was asked so far. With ``STARLING_SPECS`` set,
+what passes is checked against Jellyfin's own description; ``finish()`` raises on what was off, also on a token in an
+address or too many ids in a call.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import secrets
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Self
+
+from aiohttp import web
+
+from tests.mediabrowser.faults import Fault, Order
+from tests.mediabrowser.playlists import Playlists
+from tests.mediabrowser.records import SERVER_ID, Flavour, Json, Person, Refused, Track, make_id
+from tests.specs import Exchange, Validator, exchange_of
+
+USER = "Alice"
+PASSWORD = 'open "sésame"'
+API_KEY = "0f1e2d3c4b5a69788796a5b4c3d2e1f0"
+ADMINISTRATOR = "root"
+MAX_IDS = 100
+UNDESCRIBED = {400, 401, 404, 416}
+"""Refusals that the description leaves out, at least of some calls."""
+SHOWN_TO_SPEC = 20
+"""Items of a long answer that are checked: they are all made alike."""
+
+_PAIR = re.compile(r'(\w+)="([^"]*)"')
+Route = Callable[["Call"], Awaitable[web.StreamResponse] | web.StreamResponse]
+
+
+@dataclass(slots=True)
+class Call:
+    """One request: ``query`` in small letters, ``caller`` the id of the user (None with an API key)."""
+
+    request: web.Request
+    path: str
+    query: dict[str, str]
+    parts: tuple[str, ...] = ()
+    caller: str | None = None
+    body: Json = field(default_factory=dict)
+
+    def ids(self, name: str) -> list[str]:
+        return [one for one in self.query.get(name, "").split(",") if one]
+
+    def number(self, name: str, otherwise: int) -> int:
+        return int(self.query.get(name, otherwise))
+
+
+@dataclass(slots=True)
+class TestServer:
+    """See the module. ``tracks`` may be changed at any time; their order is that of their addition."""
+
+    __test__ = False
+    flavour: Flavour
+    tracks: list[Track] = field(default_factory=list)
+    prefix: str = ""
+    starting: bool = False
+    largest_page: int = 10_000
+    single_objects: bool = False
+    total_is: Callable[[int], int | None] | None = None
+    delay_s: float = 0.0
+    orders: list[Order] = field(default_factory=list)
+    calls: list[web.Request] = field(default_factory=list)
+    before: Callable[[Call], None] | None = None
+    problems: list[str] = field(default_factory=list)
+    logins_to_refuse: int = 0
+    tokens: dict[str, tuple[str, str]] = field(default_factory=dict)
+    people: list[Person] = field(default_factory=list)
+    views: list[tuple[str, str, str | None]] = field(default_factory=list)
+    playlists: Playlists = field(init=False)
+    spec: Validator = field(init=False)
+    port: int = 0
+    _runner: web.AppRunner | None = None
+
+    def __post_init__(self) -> None:
+        kind = self.flavour.kind
+        self.people = [
+            Person(make_id(kind, "a child"), "Child", "123"),
+            Person(make_id(kind, "nobody"), "Former", "x", administrator=True, disabled=True),
+            Person(make_id(kind, USER), USER, PASSWORD),
+            Person(make_id(kind, ADMINISTRATOR), ADMINISTRATOR, "admin", administrator=True),
+        ]
+        self.views = [
+            (make_id(kind, "Music"), "Music", "music"),
+            (make_id(kind, "Films"), "Films", "movies"),
+            (make_id(kind, "Live"), "Live recordings", "music"),
+            (make_id(kind, "Playlists"), "Playlists", "playlists"),
+        ]
+        self.playlists = Playlists(self)
+        self.spec = Validator.load(self.flavour.spec)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}{self.prefix}"
+
+    @property
+    def listener(self) -> Person:
+        """The user of the tests."""
+        return self.people[2]
+
+    async def __aenter__(self) -> Self:
+        application = web.Application(client_max_size=8 * 1024 * 1024)
+        application.router.add_route("*", "/{path:.*}", self._serve)
+        self._runner = web.AppRunner(application, shutdown_timeout=0.1, handler_cancellation=True, access_log=None)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", self.port).start()
+        self.port = self._runner.addresses[0][1]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    async def stop(self) -> None:
+        """Go down; ``__aenter__`` comes up again on the same port."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+
+    def break_call(self, number: int, fault: Fault) -> None:
+        """Break the ``number``-th request from now, and only that one; 0 breaks nothing any more."""
+        self.orders = [Order(number, fault)] if number else []
+
+    def revoke(self) -> None:
+        """All logins end, and the next one is refused."""
+        self.tokens.clear()
+        self.logins_to_refuse = 1
+
+    def finish(self) -> None:
+        """Raises ``AssertionError`` on what was off in any request."""
+        assert self.problems == []
+        self.spec.finish()
+
+    async def _serve(self, request: web.Request) -> web.StreamResponse:
+        self.calls.append(request)
+        body = await request.read()
+        for order in self.orders:
+            if order.due():
+                return await order.fault(request, lambda: self._obey(request, body))
+        await asyncio.sleep(self.delay_s)
+        return await self._obey(request, body)
+
+    async def _obey(self, request: web.Request, body: bytes) -> web.StreamResponse:
+        try:
+            response = await self._answer(request, body)
+        except Refused as refusal:
+            response = refusal.response
+        if isinstance(response, web.Response) and response.status not in UNDESCRIBED:
+            self._check(exchange_of(request, body, response))
+        return response
+
+    async def _answer(self, request: web.Request, body: bytes) -> web.StreamResponse:
+        if self.starting:
+            page = "<html><body>Jellyfin is starting</body></html>"
+            return web.Response(status=503, text=page, content_type="text/html", headers={"Retry-After": "7"})
+        base = self.prefix + ("/emby/" if self.flavour.emby else "/")
+        if not request.path.startswith(base):
+            return web.Response(status=404, text="<html>nothing here</html>", content_type="text/html")
+        self._watch(request)
+        query = {name.lower(): value for name, value in request.query.items()}
+        call = Call(request, request.path.removeprefix(base), query, body=json.loads(body) if body else {})
+        for method, pattern, route, open_to_all in self._routes():
+            found = re.fullmatch(pattern, call.path, re.IGNORECASE) if method == request.method else None
+            if found:
+                call.parts = found.groups()
+                if not open_to_all:
+                    call.caller = self._caller(request)
+                if self.before is not None:
+                    self.before(call)
+                answer = route(call)
+                return answer if isinstance(answer, web.StreamResponse) else await answer
+        raise Refused(404)
+
+    def _watch(self, request: web.Request) -> None:
+        """Notes what a good client does not do."""
+        secrets_known = [PASSWORD, API_KEY, *self.tokens]
+        if any(secret in text for secret in secrets_known for text in request.query.values()):
+            self.problems.append(f"a secret in the address of {request.method} {request.path}")
+        for name, value in request.query.items():
+            if name.lower() in {"ids", "entryids"} and value.count(",") >= MAX_IDS:
+                self.problems.append(f"{value.count(',') + 1} ids in one call of {request.path}")
+        if len(request.raw_path) > 8000:
+            self.problems.append(f"an address of {len(request.raw_path)} letters for {request.path}")
+
+    def _check(self, exchange: Exchange) -> None:
+        """Lists in the query are written with commas, as the description's words say, while its schema repeats the
+        parameter; long answers are checked in part."""
+        path, answer = exchange.path, exchange.answer
+        if self.flavour.emby or path.endswith("/Download") or "/stream" in path:
+            return
+        lists = {"ids", "entryIds", "fields", "sortBy", "filters", "includeItemTypes"}
+        query = [
+            (name, one)
+            for name, value in exchange.query
+            for one in (value.split(",") if name in lists and value else [value])
+        ]
+        if len(answer) > 20_000:
+            shown = json.loads(answer)
+            answer = json.dumps({**shown, "Items": shown["Items"][:SHOWN_TO_SPEC]}).encode()
+        self.spec.check(
+            Exchange(
+                exchange.method,
+                path.removeprefix(self.prefix),
+                query,
+                exchange.headers,
+                exchange.body,
+                exchange.status,
+                exchange.answer_headers,
+                answer,
+            )
+        )
+
+    def _caller(self, request: web.Request) -> str | None:
+        """Whose token it is. Jellyfin 12 has left the old header behind."""
+        given = dict(_PAIR.findall(request.headers.get("Authorization", "")))
+        token = request.headers.get("X-Emby-Token") if self.flavour.emby else given.get("Token")
+        if token == API_KEY:
+            return None
+        if token not in self.tokens:
+            raise Refused(401, "Access token is invalid or expired." if self.flavour.emby else "")
+        return self.tokens[token][0]
+
+    def _routes(self) -> list[tuple[str, str, Route, bool]]:
+        """(method, path, what answers, open to all); the first that fits is taken."""
+        user = r"Users/([^/]+)/" if self.flavour.emby else ""
+        views = r"Users/([^/]+)/Views" if self.flavour.emby else "UserViews"
+        words: list[tuple[str, str, Route, bool]] = (
+            [("GET", r"Items/([^/]+)/([^/]+)/Subtitles/(\d+)/Stream\.js", self._subtitles, False)]
+            if self.flavour.emby
+            else [("GET", r"Audio/([^/]+)/Lyrics", self._lyrics, False)]
+        )
+        return [
+            ("GET", "System/Info/Public", self._info, True),
+            ("POST", "Users/AuthenticateByName", self._authenticate, True),
+            ("POST", "Sessions/Logout", self._logout, False),
+            ("GET", "Users/Query" if self.flavour.emby else "Users", self._people, False),
+            ("GET", views, self._views, False),
+            ("GET", rf"{user}Items", self._items, False),
+            ("GET", rf"{user}Items/([^/]+)", self._item, False),
+            ("GET", r"Items/([^/]+)/Download", self._download, False),
+            ("GET", r"Audio/([^/]+)/stream", self._stream, False),
+            *words,
+            *self.playlists.routes(),
+        ]
+
+    def _info(self, _: Call) -> web.Response:
+        product = "Emby Server" if self.flavour.emby else "Jellyfin Server"
+        info = {"ServerName": "test", "Version": self.flavour.version, "ProductName": product, "Id": SERVER_ID}
+        return web.json_response(info)
+
+    def _authenticate(self, call: Call) -> web.Response:
+        header = "X-Emby-Authorization" if self.flavour.emby else "Authorization"
+        given = dict(_PAIR.findall(call.request.headers.get(header, "")))
+        if not {"Client", "Device", "DeviceId", "Version"} <= given.keys():
+            raise Refused(400, "Error processing request.")
+        for person in self.people:
+            named = person.name.casefold() == str(call.body.get("Username")).casefold() and not person.disabled
+            if named and person.password == call.body.get("Pw") and not self.logins_to_refuse:
+                return self._enter(person, given["DeviceId"])
+        self.logins_to_refuse = max(0, self.logins_to_refuse - 1)
+        raise Refused(401, "Invalid username or password entered.")
+
+    def _enter(self, person: Person, device: str) -> web.Response:
+        """A new token; an older one of the same user and device ends."""
+        self.tokens = {token: owner for token, owner in self.tokens.items() if owner != (person.id, device)}
+        token = secrets.token_hex(16)
+        self.tokens[token] = (person.id, device)
+        return web.json_response({"User": person.listed(), "AccessToken": token, "ServerId": SERVER_ID})
+
+    def _logout(self, call: Call) -> web.Response:
+        self.tokens = {token: owner for token, owner in self.tokens.items() if owner[0] != call.caller}
+        return web.Response(status=204)
+
+    def _people(self, call: Call) -> web.Response:
+        if call.caller is not None:
+            raise Refused(403)
+        people = [person.listed() for person in self.people]
+        return web.json_response({"Items": people, "TotalRecordCount": len(people)} if self.flavour.emby else people)
+
+    def user_of(self, call: Call, named: str | None) -> str:
+        """The user that a call is about: only a key may speak for others."""
+        user = named or call.query.get("userid") or call.caller
+        if user is None:
+            raise Refused(400, "Error processing request.")
+        if call.caller is not None and user != call.caller:
+            raise Refused(403)
+        if user not in {person.id for person in self.people}:
+            raise Refused(404)
+        return user
+
+    def _views(self, call: Call) -> web.Response:
+        self.user_of(call, call.parts[0] if self.flavour.emby else None)
+        found = [
+            {"Name": name, "Id": view, "CollectionType": kind, "Type": "CollectionFolder", "ServerId": SERVER_ID}
+            for view, name, kind in self.views
+        ]
+        return self.listing(call, found)
+
+    def _items(self, call: Call) -> web.Response:
+        """``Name`` is ignored, and so is a parent that does not exist."""
+        user = self.user_of(call, call.parts[0] if self.flavour.emby else None)
+        if call.query.get("includeitemtypes") == "Playlist":
+            return self.listing(call, self.playlists.listed(user))
+        parent = call.query.get("parentid")
+        known = parent in {view for view, _, _ in self.views}
+        chosen = [track for track in self.tracks if not known or track.library == parent]
+        if wanted := call.ids("ids"):
+            chosen = [track for track in chosen if track.id in wanted]
+        for wish in call.ids("filters"):
+            chosen = [track for track in chosen if _fits(wish, track.data)]
+        return self.listing(call, [self.described(track, call.ids("fields")) for track in chosen])
+
+    def described(self, track: Track, fields: list[str]) -> Json:
+        """A track in a listing: without the fields that must be asked for."""
+        optional = {"Path", "Genres", "DateCreated", "MediaSources"} - set(fields)
+        shown = {name: value for name, value in track.fields.items() if name not in optional}
+        data = {"PlaybackPositionTicks": 0, "PlayCount": 0, "IsFavorite": False, "Played": False, "Key": track.id}
+        return {**shown, "UserData": {**data, "ItemId": track.id, **track.data}}
+
+    def listing(self, call: Call, items: list[Json]) -> web.Response:
+        """A slice of a list with its total."""
+        start = call.number("startindex", 0)
+        shown = items[start : start + min(call.number("limit", 10**6), self.largest_page)]
+        content: Json = {"Items": shown[0] if self.single_objects and len(shown) == 1 else shown}
+        total = len(items) if self.total_is is None else self.total_is(len(items))
+        return web.json_response(content | ({} if total is None else {"TotalRecordCount": total, "StartIndex": start}))
+
+    def track(self, track_id: str) -> Track | None:
+        return next((track for track in self.tracks if track.id == track_id.replace("-", "")), None)
+
+    def _item(self, call: Call) -> web.Response:
+        user = self.user_of(call, call.parts[0] if self.flavour.emby else None)
+        track = self.track(call.parts[-1])
+        if track is not None:
+            return web.json_response(self.described(track, ["Path", "Genres", "DateCreated", "MediaSources"]))
+        return web.json_response(self.playlists.described(call.parts[-1], user))
+
+    def _download(self, call: Call) -> web.StreamResponse:
+        person = next((person for person in self.people if person.id == call.caller), None)
+        if person is not None and not person.may_download:
+            raise Refused(403)
+        return self._stream(call)
+
+    def _stream(self, call: Call) -> web.StreamResponse:
+        track = self.track(call.parts[0])
+        if track is None:
+            raise Refused(404, "Could not find item")
+        if "stream" in call.path and call.query.get("static") != "true":
+            self.problems.append("audio was asked for in another form than the original")
+        audio, asked = track.bytes(), call.request.http_range
+        if asked.start is None and asked.stop is None:
+            return web.Response(body=audio, content_type="audio/mpeg")
+        start, stop, _ = asked.indices(len(audio))
+        if start >= len(audio):
+            return web.Response(status=416, headers={"Content-Range": f"bytes */{len(audio)}"})
+        part = {"Content-Range": f"bytes {start}-{stop - 1}/{len(audio)}"}
+        return web.Response(status=206, body=audio[start:stop], content_type="audio/mpeg", headers=part)
+
+    def _lyrics(self, call: Call) -> web.Response:
+        track = self.track(call.parts[0])
+        if track is None or track.words is None:
+            raise Refused(404)
+        lines = [{"Text": line, "Start": number * 10**7} for number, line in enumerate(track.words.split("\n"))]
+        return web.json_response({"Metadata": {}, "Lyrics": lines})
+
+    def _subtitles(self, call: Call) -> web.Response:
+        track = self.track(call.parts[0])
+        if track is None or track.words is None:
+            raise Refused(404, "Could not find item")
+        lines = [{"Id": str(number), "Text": line} for number, line in enumerate(track.words.split("\n"))]
+        return web.json_response({"TrackEvents": lines})
+
+
+def _fits(wish: str, data: Json) -> bool:
+    """Whether the listener's data fulfil a filter."""
+    return {
+        "IsPlayed": bool(data.get("Played")),
+        "IsFavorite": bool(data.get("IsFavorite")),
+        "Likes": bool(data.get("Rating", 0) >= 6.5),
+    }[wish]
