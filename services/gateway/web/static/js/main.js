@@ -6,6 +6,7 @@ import { startLive } from "./app/live.js";
 import { startPlayer, track } from "./app/player.js";
 import { startRouter } from "./app/router.js";
 import { boot, startStore } from "./app/store.js";
+import { startSyncs } from "./app/syncs.js";
 import { startTheme } from "./app/theme.js";
 
 startTheme();
@@ -13,6 +14,7 @@ startRouter();
 startKeys();
 startStore();
 startClusterings();
+startSyncs();
 startPlayer(document.body);
 effect(() => document.documentElement.classList.toggle("has-player", track.value !== null));
 const root = document.getElementById("app");

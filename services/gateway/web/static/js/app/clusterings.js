@@ -57,8 +57,7 @@ const KEPT_WITHIN_MS = 60_000;
 
 /** Waits until the search says what became of its proposals, later than it last did. */
 function kept(clustering, position) {
-  const before = JSON.stringify(clustering.kept ?? null) + clustering.kept_at;
-  const isNew = (one) => one.kept && JSON.stringify(one.kept) + one.kept_at !== before;
+  const before = clustering.kept?.at;
   return new Promise((resolve, reject) => {
     const end = (how, value) => {
       stop();
@@ -66,7 +65,13 @@ function kept(clustering, position) {
       clearTimeout(limit);
       how(value);
     };
-    const look = (one) => one.id === clustering.id && isNew(one) && (noteClusterings(one), end(resolve, one.kept));
+    const look = (one) => {
+      if (one.id !== clustering.id) return;
+      if (one.keeping_problem) end(reject, new Error(one.keeping_problem));
+      else if (one.kept && one.kept.at !== before) end(resolve, one.kept);
+      else return;
+      noteClusterings(one);
+    };
     const stop = on("clustering", look);
     const ask = () => get(`/clusterings/${clustering.id}`, { after: position }).then(look, () => {});
     const poll = setInterval(ask, 2000);

@@ -4,13 +4,12 @@ import { plural } from "../app/format.js";
 import { Elapsed } from "./elapsed.js";
 import { Icon } from "./icon.js";
 
-const formatOf = (file) => (/\.(jspf|json)$/i.test(file.name) ? "jspf" : "m3u8");
 const nameOf = (file) => file.name.replace(/\.[^.]+$/, "").slice(0, 300) || "Imported";
 
 function Report({ result, onOpen, onClose }) {
   return html`<h2 id="dialog-title">“${result.name}” was imported</h2>
-    <p>${plural(result.matched, "song")} found in your library${result.missing.length ? `, ${plural(result.missing.length, "entry", "entries")} not.` : ": every entry of the file."}</p>
-    ${result.missing.length > 0 && html`<p class="quiet">Not in your library, as the file names them:</p><ul class="missing-list" tabindex="0" aria-label="Not found">${result.missing.map((entry, i) => html`<li key=${i}>${typeof entry === "string" ? entry : [entry.artist, entry.title].filter(Boolean).join(" · ") || entry.location}</li>`)}</ul>`}
+    <p>${plural(result.matched, "song")} found in your library${result.missing_count ? `, ${plural(result.missing_count, "entry", "entries")} not.` : ": every entry of the file."}</p>
+    ${result.missing.length > 0 && html`<p class="quiet">Not in your library, as the file names them:</p><ul class="missing-list" tabindex="0" aria-label="Not found">${result.missing.map((entry) => html`<li key=${entry.line}>${entry.line}. ${entry.text}</li>`)}</ul>${result.missing_count > result.missing.length && html`<p class="quiet">These are the first ${result.missing.length}.</p>`}`}
     <div class="dialog-actions"><button type="button" class="button" onClick=${onClose}>Close</button><button type="button" class="button button-main" autofocus onClick=${onOpen}>Open it</button></div>`;
 }
 
@@ -31,7 +30,7 @@ export function ImportDialog({ ask }) {
     if (!file) return document.getElementById("playlist-file").focus();
     setState({ busy: true, problem: null, result: null });
     try {
-      setState({ busy: false, problem: null, result: await upload("/playlists/import", { name: name.trim() || nameOf(file), format: formatOf(file) }, file) });
+      setState({ busy: false, problem: null, result: await upload("/playlists/import", { name: name.trim() || nameOf(file) }, file) });
     } catch (problem) {
       setState({ busy: false, problem, result: null });
     }

@@ -1,108 +1,62 @@
 import { html, useState } from "../app/view.js";
 import { post } from "../app/api.js";
-import { plural, sentence } from "../app/format.js";
 import { forgetLists } from "../app/paged.js";
+import { KINDS, bodyOf, fieldsOf, missing, nameFor } from "../app/server-kinds.js";
 import { loadServers, startAnalysis } from "../app/store.js";
 import { Elapsed } from "./elapsed.js";
+import { Field, GeneralProblem, Result, Segments } from "./form-field.js";
 import { Icon } from "./icon.js";
+import { Ticks } from "./make-dialog.js";
 
-const KINDS = {
-  folder: {
-    label: "A folder",
-    icon: "folder",
-    about: "On the machine that runs Starling. Your files are read, never changed.",
-    fields: [{ name: "path", label: "Path of the folder", placeholder: "/home/ana/Music" }],
-  },
-  subsonic: {
-    label: "A music server",
-    icon: "server",
-    about: "Navidrome, or any other server that speaks Subsonic. Starling only reads from it.",
-    fields: [
-      { name: "url", label: "Address", placeholder: "https://music.example.org", inputmode: "url" },
-      { name: "username", label: "User name", autocomplete: "username" },
-      { name: "password", label: "Password", type: "password", autocomplete: "current-password" },
-    ],
-  },
-};
-
-/** "Music" for /home/ana/Music, the host for an address. */
-function nameFor(type, values) {
-  if (type === "folder") return sentence((values.path ?? "").split(/[\\/]/).filter(Boolean).pop() ?? "Music");
-  try {
-    return new URL(values.url).hostname;
-  } catch {
-    return "Music server";
-  }
-}
-
-const missing = (type, values) => KINDS[type].fields.find(({ name }) => !values[name]?.trim());
-
-function Field({ field, value, problem, onInput }) {
-  const id = `field-${field.name}`;
-  return html`<label class="field ${problem ? "field-bad" : ""}" for=${id}>
-    <span>${field.label}</span>
-    <input id=${id} name=${field.name} type=${field.type ?? "text"} value=${value ?? ""} placeholder=${field.placeholder ?? ""} inputmode=${field.inputmode} autocomplete=${field.autocomplete ?? "off"}
-      autocapitalize="none" spellcheck=${false} aria-invalid=${problem ? "true" : undefined} aria-describedby=${problem ? `${id}-problem` : undefined} onInput=${(event) => onInput(field.name, event.target.value)} />
-    ${problem && html`<small id="${id}-problem" class="field-problem">${sentence(problem)}</small>`}
-  </label>`;
-}
-
-function Result({ result }) {
-  const more = result.ok && result.tracks_seen > 0 && !result.message.includes(String(result.tracks_seen));
-  return html`<div class="result ${result.ok ? "is-good" : "is-bad"}" role=${result.ok ? "status" : "alert"}>
-    <${Icon} name=${result.ok ? "check" : "alert"} />
-    <p>${sentence(result.message)}${more && html`<small>A first look saw ${plural(result.tracks_seen, "song")}.</small>`}</p>
-  </div>`;
-}
+const UNTRIED = { busy: null, result: null, problem: null };
 
 function Kinds({ type, onChange }) {
-  return html`<div class="segments" role="radiogroup" aria-label="Where the music is">
+  return html`<div class="kinds" role="radiogroup" aria-label="Where the music is">
     ${Object.entries(KINDS).map(
-      ([key, { label, icon }]) => html`<label key=${key} class="segment"><input type="radio" name="kind" value=${key} checked=${type === key} onChange=${() => onChange(key)} /><span><${Icon} name=${icon} />${label}</span></label>`,
+      ([key, { label, icon }]) => html`<label key=${key} class="kind"><input type="radio" name="kind" value=${key} checked=${type === key} onChange=${() => onChange(key)} /><span><${Icon} name=${icon} />${label}</span></label>`,
     )}
   </div>`;
 }
 
 /** The state of the form and what its button does: test first, then add and start. */
 function useLibraryForm(onAdded) {
-  const [type, setType] = useState("folder");
+  const [{ type, way }, setKind] = useState({ type: "folder", way: null });
   const [values, setValues] = useState({});
-  const [state, setState] = useState({ busy: null, result: null, problem: null });
+  const [parts, setParts] = useState(new Set());
+  const [state, setState] = useState(UNTRIED);
   const touch = (name, text) => {
     setValues({ ...values, [name]: text });
-    if (name !== "name") setState({ busy: null, result: null, problem: null });
+    if (name !== "name") setState(UNTRIED);
   };
   const choose = (next) => {
-    setType(next);
-    setState({ busy: null, result: null, problem: null });
+    setKind(next);
+    setParts(new Set());
+    setState(UNTRIED);
   };
-  const body = () => {
-    const fields = Object.fromEntries(KINDS[type].fields.map(({ name }) => [name, name === "password" ? values[name] : values[name].trim()]));
-    return { type, name: values.name?.trim() || nameFor(type, values), ...fields };
-  };
-  const test = async () => setState({ busy: null, problem: null, result: await post("/servers/test", body()) });
+  const body = () => ({ type, name: values.name?.trim() || nameFor(type, values), ...bodyOf(type, way, values), ...(parts.size ? { libraries: [...parts] } : {}) });
+  const test = async () => setState({ ...UNTRIED, result: await post("/servers/test", body()) });
   const add = async () => {
     const server = await post("/servers", { ...body(), test: false });
     await loadServers(server.position);
     forgetLists();
     await startAnalysis({ server_id: server.id });
     setValues({});
-    setState({ busy: null, result: null, problem: null });
+    setState(UNTRIED);
     onAdded(server);
   };
   const submit = async (event) => {
     event.preventDefault();
-    const empty = missing(type, values);
+    const empty = missing(type, way, values);
     if (empty) return document.getElementById(`field-${empty.name}`).focus();
     const adding = state.result?.ok;
     setState({ ...state, busy: adding ? "add" : "test", problem: null });
     try {
       await (adding ? add() : test());
     } catch (problem) {
-      setState({ busy: null, result: null, problem });
+      setState({ ...UNTRIED, problem });
     }
   };
-  return { type, choose, values, touch, submit, ...state };
+  return { type, way, choose, values, touch, parts, setParts, submit, ...state };
 }
 
 function buttonText({ busy, result }) {
@@ -113,16 +67,19 @@ function buttonText({ busy, result }) {
 /** Asks for a folder or a server, tests it, adds it and starts the analysis. */
 export function LibraryForm({ onAdded }) {
   const form = useLibraryForm(onAdded);
-  const { type, values, problem, result, busy } = form;
-  const general = problem && !problem.errors.some(({ field }) => KINDS[type].fields.some(({ name }) => field.endsWith(name)));
+  const { type, way, values, problem, result, busy } = form;
+  const { about, ways } = KINDS[type];
+  const fields = fieldsOf(type, way);
   const name = { name: "name", label: "Call it", placeholder: nameFor(type, values) };
   return html`<form class="library-form" onSubmit=${form.submit} novalidate>
-    <${Kinds} type=${type} onChange=${form.choose} />
-    <p class="form-about">${KINDS[type].about}</p>
-    ${KINDS[type].fields.map((field) => html`<${Field} key=${field.name} field=${field} value=${values[field.name]} problem=${problem?.forField(field.name)} onInput=${form.touch} />`)}
-    ${result?.ok && html`<${Field} field=${name} value=${values.name} onInput=${form.touch} />`}
+    <${Kinds} type=${type} onChange=${(next) => form.choose({ type: next, way: null })} />
+    <p class="form-about">${about}</p>
+    ${ways.length > 1 && html`<${Segments} label="How to sign in" name="way" small options=${ways.map((one) => [one.key, one.label])} value=${way ?? ways[0].key} onChange=${(next) => form.choose({ type, way: next })} />`}
+    ${fields.map((field) => html`<${Field} key=${field.name} field=${field} value=${values[field.name]} problem=${problem?.forField(field.name)} onInput=${form.touch} />`)}
     ${result && html`<${Result} result=${result} />`}
-    ${general && html`<${Result} result=${{ ok: false, message: problem.detail || problem.message }} />`}
+    ${result?.ok && result.libraries?.length > 1 && html`<${Ticks} legend="Which of its libraries; none ticked is all" options=${result.libraries.map((part) => [part.id, part.name])} chosen=${form.parts} onChange=${form.setParts} />`}
+    ${result?.ok && html`<${Field} field=${name} value=${values.name} onInput=${form.touch} />`}
+    <${GeneralProblem} problem=${problem} fields=${fields} />
     <button type="submit" class="button button-main button-wide" disabled=${busy !== null}>${buttonText(form)}${busy && html`<${Elapsed} />`}</button>
   </form>`;
 }

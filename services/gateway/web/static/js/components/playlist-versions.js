@@ -14,7 +14,7 @@ function whatChanged({ added, removed, track_count: count }) {
 }
 
 function Version({ version, current, onRestore }) {
-  const { number, action, name, at, locked } = version;
+  const { number, action, name, at, locked, restored } = version;
   const [busy, setBusy] = useState(false);
   const restore = async () => {
     setBusy(true);
@@ -22,7 +22,7 @@ function Version({ version, current, onRestore }) {
     setBusy(false);
   };
   return html`<li class="version">
-    <div><b>${ACTIONS[action] ?? action}</b><p class="quiet">${name} · ${whatChanged(version)}${locked ? " · locked" : ""}</p><p class="quiet">Version ${number} · ${ago(at)}</p></div>
+    <div><b>${restored ? `Taken back to version ${restored}` : (ACTIONS[action] ?? action)}</b><p class="quiet">${name} · ${whatChanged(version)}${locked ? " · locked" : ""}</p><p class="quiet">Version ${number} · ${ago(at)}</p></div>
     ${current ? html`<span class="badge">as it is now</span>` : action !== "deleted" && html`<button type="button" class="button" disabled=${busy} aria-label="Restore version ${number}" onClick=${restore}>Restore</button>`}
   </li>`;
 }

@@ -1,5 +1,5 @@
 import { html } from "../app/view.js";
 
-const WORDS = { requested: "Starting", running: "Running", paused: "Paused", completed: "Completed", cancelled: "Stopped", failed: "Failed" };
+const WORDS = { requested: "Starting", running: "Running", composing: "Running", paused: "Paused", completed: "Completed", cancelled: "Stopped", failed: "Failed" };
 
 export const RunState = ({ state }) => html`<span class="badge badge-${state}">${WORDS[state] ?? state}</span>`;

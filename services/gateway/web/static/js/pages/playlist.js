@@ -47,8 +47,8 @@ async function write(playlist) {
   const wanted = await askWriting({ of: { playlist_ids: [playlist.id] }, title: `Write “${playlist.name}”`, yes: "Write it" });
   if (!wanted) return;
   try {
-    const id = await writePlaylists([playlist.id], wanted);
-    toast("Writing it to your servers.", { action: "See how it goes", run: () => navigate(`/runs?sync=${id}`) });
+    await writePlaylists([playlist.id], wanted);
+    toast("Writing it to your servers.", { action: "See how it goes", run: () => navigate("/runs?kind=writing") });
   } catch (problem) {
     sayProblem(problem);
   }

@@ -33,8 +33,8 @@ async function writeAll() {
   const wanted = await askWriting({ of: {}, title: "Write every playlist", yes: "Write them" });
   if (!wanted) return;
   try {
-    const id = await writePlaylists([], wanted);
-    toast("Writing your playlists.", { action: "See how it goes", run: () => navigate(`/runs?sync=${id}`) });
+    await writePlaylists([], wanted);
+    toast("Writing your playlists.", { action: "See how it goes", run: () => navigate("/runs?kind=writing") });
   } catch (problem) {
     sayProblem(problem);
   }

@@ -1,4 +1,5 @@
 import { html, useState } from "../app/view.js";
+import { post } from "../app/api.js";
 import { askAnalysis, confirm } from "../app/asking.js";
 import { ago, count, plural } from "../app/format.js";
 import { forgetLists } from "../app/paged.js";
@@ -6,8 +7,11 @@ import { navigate } from "../app/router.js";
 import { activeRuns, removeServer, servers, startAnalysis, status } from "../app/store.js";
 import { chooseTheme, themeChoice } from "../app/theme.js";
 import { sayProblem, toast } from "../app/toasts.js";
+import { EditLibrary } from "../components/edit-library.js";
 import { Icon } from "../components/icon.js";
 import { LibraryForm } from "../components/library-form.js";
+import { MenuButton } from "../components/menu.js";
+import { Schedules } from "../components/schedules.js";
 
 const THEMES = [
   ["system", "As the system", "system"],
@@ -43,7 +47,23 @@ async function analyse(server) {
   }
 }
 
+async function fetchPlays(server) {
+  try {
+    await post(`/servers/${server.id}/listening`);
+    toast(`Fetching plays and ratings from ${server.name}.`);
+  } catch (problem) {
+    sayProblem(problem);
+  }
+}
+
 function Library({ server }) {
+  const [editing, setEditing] = useState(false);
+  const items = () => [
+    { label: "Change name or login", icon: "edit", run: () => setEditing(true) },
+    server.type !== "folder" && { label: "Fetch plays and ratings", icon: "download", run: () => fetchPlays(server) },
+    { label: "Remove it", icon: "trash", loss: true, run: () => removeLibrary(server) },
+  ].filter(Boolean);
+  if (editing) return html`<li class="library library-editing"><${EditLibrary} server=${server} onDone=${() => setEditing(false)} /></li>`;
   const run = activeRuns.value.find((one) => one.server_ids.includes(server.id));
   return html`<li class="library">
     <span class="library-icon"><${Icon} name=${server.type === "folder" ? "folder" : "server"} size=${22} /></span>
@@ -55,7 +75,7 @@ function Library({ server }) {
     </div>
     <div class="actions">
       ${run ? html`<a class="button" href="/runs/${run.id}">See the run</a>` : html`<button type="button" class="button" onClick=${() => analyse(server)}>Analyse</button>`}
-      <button type="button" class="icon-button" aria-label="Remove ${server.name}" title="Remove" onClick=${() => removeLibrary(server)}><${Icon} name="trash" /></button>
+      <${MenuButton} label="More for ${server.name}" items=${items} />
     </div>
   </li>`;
 }
@@ -79,6 +99,10 @@ export function SettingsPage() {
       <h2 id="libraries-title">Libraries</h2>
       ${all.length > 0 && html`<ul class="libraries card">${all.map((server) => html`<${Library} key=${server.id} server=${server} />`)}</ul>`}
       <${AddLibrary} />
+    </section>
+    <section class="settings-part" aria-labelledby="schedules-title">
+      <h2 id="schedules-title">Schedules</h2>
+      <${Schedules} />
     </section>
     <section class="settings-part" aria-labelledby="colours-title">
       <h2 id="colours-title">Colours</h2>
