@@ -15,12 +15,13 @@ from aiohttp import web
 from services.gateway import headers, observing, pages, problems, security
 from services.gateway.adapters import Adapters
 from services.gateway.arrivals import Arrivals
-from services.gateway.endpoints import Endpoint, register
+from services.gateway.deciding import Decisions
+from services.gateway.endpoints import LARGEST_BODY, Endpoint, register
 from services.gateway.intake import Intake
 from services.gateway.live import Live
 from services.gateway.neighbours import Neighbours
 from services.gateway.openapi import document
-from services.gateway.routes import audio, dead, live, operations, runs, servers, tracks
+from services.gateway.routes import audio, clusterings, dead, live, operations, playlists, runs, servers, tracks
 from services.gateway.state import GATEWAY, Gateway
 from services.gateway.tagging import LibraryTags
 from shared import postgres, secrets
@@ -38,12 +39,13 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *runs.ENDPOINTS,
     *tracks.ENDPOINTS,
     *audio.ENDPOINTS,
+    *clusterings.ENDPOINTS,
+    *playlists.ENDPOINTS,
     *live.ENDPOINTS,
     *dead.ENDPOINTS,
     *operations.ENDPOINTS,
 )
 
-LARGEST_BODY = 64 * 1024
 _SWEEP_EVERY_S = 24 * 3600
 _CONNECTIONS = 12
 
@@ -57,7 +59,7 @@ def description() -> bytes:
 def build_app(gateway: Gateway) -> web.Application:
     """The aiohttp application for ``gateway``."""
     app = web.Application(
-        client_max_size=LARGEST_BODY,
+        client_max_size=LARGEST_BODY,  # of what is read without saying how much; endpoints say
         middlewares=[
             observing.middleware,
             problems.middleware,
@@ -113,12 +115,14 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
 
 def _assemble(settings: Settings, streams: Streams, pool: postgres.Pool) -> Gateway:
     arrivals, tags = Arrivals(settings), LibraryTags()
+    intake = Intake(streams, arrivals)
     return Gateway(
         settings=settings,
         streams=streams,
         pool=pool,
         arrivals=arrivals,
-        intake=Intake(streams, arrivals),
+        intake=intake,
+        decisions=Decisions(intake, pool),
         adapters=Adapters(settings, pool),
         tags=tags,
         neighbours=Neighbours(settings, pool, arrivals),

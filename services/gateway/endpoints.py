@@ -20,6 +20,8 @@ from services.gateway.state import GATEWAY, Gateway
 from shared import positions
 from shared.errors import NotFound
 
+LARGEST_BODY = 64 * 1024
+
 Q = TypeVar("Q", bound=Query | None)
 B = TypeVar("B", bound=BaseModel | None)
 
@@ -61,8 +63,9 @@ Result = BaseModel | Reply | web.StreamResponse
 class Endpoint:
     """``answer`` is the body's model and ``status`` the code of success; ``media`` describes what is not JSON.
 
-    ``also`` are other statuses with the same body. ``path_types`` are the formats of path parameters, ``uuid`` where
-    nothing is said.
+    ``also`` are other statuses with the same body. ``files`` are the media types of a body that the handler reads
+    itself, with ``read_body``; ``largest_body`` is in bytes. ``path_types`` are the formats of path parameters,
+    ``uuid`` where nothing is said.
     """
 
     method: str
@@ -74,6 +77,8 @@ class Endpoint:
     status: int = 200
     query: type[Query] | None = None
     body: type[BaseModel] | None = None
+    largest_body: int = LARGEST_BODY
+    files: tuple[str, ...] = ()
     also: tuple[int, ...] = ()
     problems: tuple[int, ...] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -87,7 +92,7 @@ def register(app: web.Application, endpoint: Endpoint) -> None:
 
     async def handle(request: web.Request) -> web.StreamResponse:
         query = _read_query(endpoint.query, request) if endpoint.query else None
-        body = await _read_body(endpoint.body, request) if endpoint.body else None
+        body = await _read_model(endpoint, endpoint.body, request) if endpoint.body else None
         if query is not None and query.after is not None:
             await request.app[GATEWAY].arrivals.wait(positions.pack(query.after))
         return _respond(await endpoint.handler(Call(request, query, body)), endpoint.status)
@@ -104,8 +109,20 @@ def _read_query(model: type[Query], request: web.Request) -> Query:
         raise from_validation(error) from None
 
 
-async def _read_body(model: type[BaseModel], request: web.Request) -> BaseModel:
-    content = await request.read()
+async def read_body(request: web.Request, largest: int) -> bytes:
+    """The body. Raises 413 for more than ``largest`` bytes, as soon as that shows."""
+    if (request.content_length or 0) > largest:
+        raise web.HTTPRequestEntityTooLarge(largest, request.content_length or 0)
+    content = bytearray()
+    async for chunk in request.content.iter_any():
+        content += chunk
+        if len(content) > largest:
+            raise web.HTTPRequestEntityTooLarge(largest, len(content))
+    return bytes(content)
+
+
+async def _read_model(endpoint: Endpoint, model: type[BaseModel], request: web.Request) -> BaseModel:
+    content = await read_body(request, endpoint.largest_body)
     if content and request.content_type != "application/json":
         raise ProblemError(415, "Send the body as application/json.", reason="not_json")
     try:

@@ -28,6 +28,7 @@ from shared.events import (
     ServerAdded,
     ServerRemoved,
 )
+from shared.events.base import RunEvent
 from shared.messages import Envelope, Send, decode_raw, derived_id, uuid7, wrap
 from shared.streams import Appended, DeadLetter, Streams, Unit
 from shared.upcasts import UnknownMessage, read
@@ -80,6 +81,10 @@ class Intake:
         """Wait until everything written down so far is visible. Raises ``ProblemError`` when it takes too long."""
         await self._arrivals.wait(await self._streams.log.last())
 
+    async def arrived(self, position: int) -> None:
+        """Wait until what was written down there is visible. Raises ``ProblemError`` when it takes too long."""
+        await self._arrivals.wait(position)
+
     async def add_server(self, event: Envelope[ServerAdded], earlier: int) -> Appended:
         """``earlier``: how many libraries have had this address before (they were removed since)."""
         added = event.message
@@ -125,6 +130,30 @@ class Intake:
             expect={f"run:{run_id}": version},
             flags={run_id: flag},
             release=() if action == "pause" else (run_id,),
+        )
+        return await self.append(unit)
+
+    async def begin(self, unit_id: UUID, event: Event, command: Command) -> Appended:
+        """Something that runs: what was asked for, and the command that begins it."""
+        unit = Unit(
+            id=unit_id,
+            events=[wrap(event, id=derived_id("requested", unit_id))],
+            commands=[Send(wrap(command, id=unit_id), high=True)],
+        )
+        return await self.append(unit)
+
+    async def order(self, command: Command) -> Appended:
+        """A command that no event goes before."""
+        return await self.append(Unit(id=uuid7(), commands=[Send(wrap(command), high=True)]))
+
+    async def call_off(self, event: RunEvent, version: int) -> Appended:
+        """End a clustering or a sync. ``version`` is the run's, read before its state was looked at."""
+        unit = Unit(
+            id=uuid7(),
+            events=[wrap(event)],
+            expect={f"run:{event.run_id}": version},
+            flags={event.run_id: "cancelled"},
+            release=(event.run_id,),
         )
         return await self.append(unit)
 

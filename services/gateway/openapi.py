@@ -40,6 +40,10 @@ _TAGS = {
     "Libraries": "Folders and media servers.",
     "Analysis": "Runs that listen to what is new.",
     "Tracks": "What is there, how it sounds, what sounds like it.",
+    "Clustering": "Groups of tracks that sound alike, and the playlists they would make.",
+    "Playlists": "What listeners keep: made, changed, brought back, as files.",
+    "Syncing": "Playlists on media servers.",
+    "Schedules": "What happens by the clock.",
     "Live": "What happens, as it happens.",
     "Operations": "Health, status, sessions, and work that was given up.",
 }
@@ -80,6 +84,9 @@ def _operation(endpoint: Endpoint) -> Operation:
     body = None
     if endpoint.body is not None:
         body = RequestBody(required=True, content={"application/json": _media(endpoint.body)})
+    elif endpoint.files:
+        content = MediaType(media_type_schema=Schema(type="string", schema_format="binary"))
+        body = RequestBody(required=True, content=dict.fromkeys(endpoint.files, content))
     return Operation(
         operationId=endpoint.handler.__name__,
         summary=endpoint.summary,
@@ -162,6 +169,6 @@ def _always(endpoint: Endpoint) -> set[int]:
         found.add(404)
     if endpoint.query is not None:
         found.add(422)
-    if endpoint.body is not None:
+    if endpoint.body is not None or endpoint.files:
         found |= {400, 413, 415, 422}
     return found

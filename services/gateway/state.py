@@ -18,6 +18,7 @@ from shared.streams import Streams
 if TYPE_CHECKING:
     from services.gateway.adapters import Adapters
     from services.gateway.arrivals import Arrivals
+    from services.gateway.deciding import Decisions
     from services.gateway.intake import Intake
     from services.gateway.live import Live
     from services.gateway.neighbours import Neighbours
@@ -34,6 +35,7 @@ class Gateway:
     pool: Pool
     arrivals: Arrivals
     intake: Intake
+    decisions: Decisions
     adapters: Adapters
     tags: LibraryTags
     neighbours: Neighbours

@@ -7,6 +7,7 @@ import binascii
 import json
 from datetime import UTC, datetime
 from typing import Annotated, Any
+from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer
 
@@ -92,3 +93,22 @@ def read_cursor(cursor: str | None, *kinds: type) -> tuple[Any, ...] | None:
         if not isinstance(value, kind) or isinstance(value, bool):
             raise InvalidInput("cursor", "use the next_cursor of the page before, unchanged")
     return tuple(values)
+
+
+def read_id(text: str) -> UUID:
+    """An id out of a cursor."""
+    try:
+        return UUID(text)
+    except ValueError:
+        raise InvalidInput("cursor", "use the next_cursor of the page before, unchanged") from None
+
+
+def read_place(cursor: str | None) -> tuple[datetime, UUID] | None:
+    """A place in a list that is ordered by time: when, and which."""
+    values = read_cursor(cursor, str, str)
+    if values is None:
+        return None
+    try:
+        return datetime.fromisoformat(values[0]).astimezone(UTC), read_id(values[1])
+    except ValueError:
+        raise InvalidInput("cursor", "use the next_cursor of the page before, unchanged") from None

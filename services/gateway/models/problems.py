@@ -26,3 +26,4 @@ class Problem(BaseModel):
     errors: list[FieldProblem] | None = None
     server_id: UUID | None = Field(None, description="The library that is in the way, where one is.")
     run_id: UUID | None = Field(None, description="The run that is in the way, where one is.")
+    version: int | None = Field(None, description="The version of a playlist now, where an older one was given.")

@@ -20,7 +20,7 @@ _COLUMNS = """
        t.disc_number, t.duration_s, t.suffix, t.status, t.failure_reason, t.failure_detail,
        a.profile, a.feature_version, a.analysed_at, a.duration_s AS heard_s, a.tempo_bpm, a.tempo_confidence, a.key,
        a.scale, a.key_confidence, a.tuning_cents, a.loudness_lufs, a.energy, a.brightness, a.silence_s, a.silent,
-       a.patches, a.decoder, a.audio_hash, a.tags"""
+       a.patches, a.decoder, a.audio_hash, a.tags, t.removed"""
 
 # As on a shelf: artist, album, disc, track. No part is ever NULL, so that rows can be compared as a whole; the table
 # has an index on just these expressions.
@@ -86,13 +86,13 @@ async def count(connection: Connection, wanted: Wanted) -> int:
 
 _MANY = f"""
 SELECT {_COLUMNS} FROM tracks t LEFT JOIN track_analysis a USING (track_id)
- WHERE t.track_id = ANY($1::uuid[]) AND NOT t.removed
+ WHERE t.track_id = ANY($1::uuid[]) AND (NOT t.removed OR $2)
 """  # noqa: S608 - constants
 
 
-async def many(connection: Connection, track_ids: Sequence[UUID]) -> dict[UUID, Record]:
-    """Those of the tracks that are there."""
-    return {row["track_id"]: row for row in await connection.fetch(_MANY, track_ids)}
+async def many(connection: Connection, track_ids: Sequence[UUID], *, gone: bool = False) -> dict[UUID, Record]:
+    """Those of the tracks that are there; with ``gone`` also those that were."""
+    return {row["track_id"]: row for row in await connection.fetch(_MANY, track_ids, gone)}
 
 
 async def one(connection: Connection, track_id: UUID) -> Record | None:

@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from uuid import UUID
 
+from services.gateway import idempotency
 from services.gateway.endpoints import Call, Endpoint, Reply
 from services.gateway.intake import Control, run_id_of
-from services.gateway.models.common import Accepted, PageQuery, Query, read_cursor, write_cursor
+from services.gateway.models.common import Accepted, PageQuery, Query, read_cursor, read_id, read_place, write_cursor
 from services.gateway.models.runs import FailedTracks, NewAnalysis, Run, RunAccepted, RunList
 from services.gateway.problems import ProblemError
 from services.gateway.progress import failed_track, to_runs
 from services.gateway.queries import runs, servers
 from services.gateway.state import Gateway
 from shared import positions
-from shared.errors import Conflict, InvalidInput, NotFound
-from shared.messages import idempotency_id, uuid7
-
-_LONGEST_KEY = 255
+from shared.errors import Conflict, NotFound
 
 
 async def start_analysis(call: Call[None, NewAnalysis]) -> Reply:
     """Listen to what is new or changed. The same Idempotency-Key gives the same run."""
     gateway, wanted = call.gateway, call.body
-    unit_id = _unit_id(call.request.headers.get("Idempotency-Key"))
+    unit_id = idempotency.unit_id(call.request)
     run_id = run_id_of(unit_id)
     if await _exists(gateway, run_id):
         appended = await gateway.intake.repeat(unit_id)
@@ -38,14 +35,6 @@ async def start_analysis(call: Call[None, NewAnalysis]) -> Reply:
             raise
     accepted = RunAccepted(run_id=run_id, position=positions.text(appended.position))
     return Reply(accepted, 202, {"Location": f"/api/v1/runs/{run_id}"})
-
-
-def _unit_id(key: str | None) -> UUID:
-    if not key:
-        return uuid7()
-    if len(key) > _LONGEST_KEY or not key.isascii():
-        raise InvalidInput("Idempotency-Key", f"at most {_LONGEST_KEY} ASCII characters")
-    return idempotency_id(key)
 
 
 async def _exists(gateway: Gateway, run_id: UUID) -> bool:
@@ -90,7 +79,7 @@ async def _chosen(gateway: Gateway, server_id: UUID | None) -> list[UUID]:
 async def list_runs(call: Call[PageQuery, None]) -> RunList:
     """All runs, newest first."""
     limit = call.query.limit
-    behind = _read_place(call.query.cursor)
+    behind = read_place(call.query.cursor)
     async with call.gateway.reading() as connection:
         rows = await runs.page(connection, behind, limit + 1)
         items = await to_runs(connection, rows[:limit])
@@ -98,16 +87,6 @@ async def list_runs(call: Call[PageQuery, None]) -> RunList:
     last = rows[limit - 1] if more else None
     cursor = write_cursor(last["requested_at"].isoformat(), last["run_id"]) if last else None
     return RunList(items=items, next_cursor=cursor)
-
-
-def _read_place(cursor: str | None) -> tuple[datetime, UUID] | None:
-    values = read_cursor(cursor, str, str)
-    if values is None:
-        return None
-    try:
-        return datetime.fromisoformat(values[0]).astimezone(UTC), UUID(values[1])
-    except ValueError:
-        raise InvalidInput("cursor", "use the next_cursor of the page before, unchanged") from None
 
 
 async def get_run(call: Call[Query, None]) -> Run:
@@ -127,19 +106,12 @@ async def list_failures(call: Call[PageQuery, None]) -> FailedTracks:
     async with call.gateway.reading() as connection:
         if await runs.one(connection, run_id) is None:
             raise NotFound(f"there is no run {run_id}")
-        rows = await runs.failed(connection, run_id, _uuid(values[0]) if values else None, limit + 1)
+        rows = await runs.failed(connection, run_id, read_id(values[0]) if values else None, limit + 1)
     more = len(rows) > limit
     return FailedTracks(
         items=[failed_track(row) for row in rows[:limit]],
         next_cursor=write_cursor(rows[limit - 1]["track_id"]) if more else None,
     )
-
-
-def _uuid(text: str) -> UUID:
-    try:
-        return UUID(text)
-    except ValueError:
-        raise InvalidInput("cursor", "use the next_cursor of the page before, unchanged") from None
 
 
 async def cancel_run(call: Call[None, None]) -> Accepted:
@@ -207,7 +179,7 @@ ENDPOINTS = (
         body=NewAnalysis,
         problems=(404, 409),
         headers={"Location": "The run."},
-        request_headers={"Idempotency-Key": "A word of your choice; the same word within a day gives the same run."},
+        request_headers=idempotency.HEADER,
     ),
     Endpoint("GET", "/api/v1/runs", list_runs, "Analysis", "List the runs", RunList, query=PageQuery),
     Endpoint("GET", "/api/v1/runs/{run_id}", get_run, "Analysis", "Show a run", Run, query=Query),

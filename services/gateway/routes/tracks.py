@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from uuid import UUID
-
 from services.gateway.endpoints import Call, Endpoint
-from services.gateway.models.common import Query, read_cursor, write_cursor
+from services.gateway.models.common import Query, read_cursor, read_id, write_cursor
 from services.gateway.models.tracks import SimilarQuery, SimilarTrack, SimilarTracks, Track, TrackList, TrackQuery
 from services.gateway.presenting import TAGS_IN_DETAIL, to_track, to_tracks
 from services.gateway.problems import ProblemError
 from services.gateway.queries import tracks
 from services.gateway.why import why
 from shared import positions
-from shared.errors import InvalidInput, NotFound
+from shared.errors import NotFound
 from shared.vectors import Neighbour
 
 
@@ -21,7 +19,7 @@ async def list_tracks(call: Call[TrackQuery, None]) -> TrackList:
     query, gateway = call.query, call.gateway
     wanted = tracks.Wanted(tracks.words_of(query.query), query.server_id, query.status)
     values = read_cursor(query.cursor, str, int)
-    behind = _uuid(values[0]) if values else None
+    behind = read_id(values[0]) if values else None
     async with gateway.reading() as connection:
         rows = await tracks.page(connection, wanted, behind, query.limit + 1)
         # Counting takes longer than all the rest, so later pages repeat what the first has found.
@@ -30,13 +28,6 @@ async def list_tracks(call: Call[TrackQuery, None]) -> TrackList:
     items = to_tracks(rows[: query.limit], stats)
     more = len(rows) > query.limit
     return TrackList(items=items, next_cursor=write_cursor(items[-1].id, total) if more else None, total=total)
-
-
-def _uuid(text: str) -> UUID:
-    try:
-        return UUID(text)
-    except ValueError:
-        raise InvalidInput("cursor", "use the next_cursor of the page before, unchanged") from None
 
 
 async def get_track(call: Call[Query, None]) -> Track:

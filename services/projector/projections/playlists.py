@@ -22,7 +22,7 @@ _CONTENT = (
     "run_id",
 )  # fmt: skip
 _PLAYLIST = ("playlist_id", "version", *_CONTENT, "created_at", "changed_at", "position")
-_VERSION = ("playlist_id", "version", *_CONTENT, "restored", "at", "added", "removed")
+_VERSION = ("playlist_id", "version", *_CONTENT, "restored", "at", "added", "removed", "position")
 _CREATE = """
 CREATE TABLE playlists (
     playlist_id uuid PRIMARY KEY,
@@ -60,6 +60,7 @@ CREATE TABLE playlist_versions (
     at timestamptz NOT NULL,
     added int NOT NULL,
     removed int NOT NULL,
+    position bigint NOT NULL,
     PRIMARY KEY (playlist_id, version)
 )
 """

@@ -1,0 +1,81 @@
+"""From rows to playlists and their links."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from pydantic import TypeAdapter
+
+from services.gateway.models.playlists import Link, Playlist, PlaylistSummary, PlaylistTrack, PlaylistVersion
+from services.gateway.presenting import to_tracks
+from services.gateway.queries import playlists, tracks
+from services.gateway.tagging import LibraryTags
+from shared.events import Recipe
+
+if TYPE_CHECKING:
+    from asyncpg import Record
+
+    from shared.postgres import Connection
+
+RECIPE: TypeAdapter[Recipe] = TypeAdapter(Recipe)
+
+
+async def to_summaries(connection: Connection, rows: Sequence[Record]) -> list[PlaylistSummary]:
+    """Rows of ``queries.playlists`` with their links."""
+    found = to_links(await playlists.links(connection, [row["playlist_id"] for row in rows]))
+    return [PlaylistSummary(**_summary(row, found.get(row["playlist_id"], []))) for row in rows]
+
+
+async def to_playlist(connection: Connection, row: Record, tags: LibraryTags) -> Playlist:
+    """A playlist with its tracks. One that was never known to us, or whose row went, is left out."""
+    links = to_links(await playlists.links(connection, [row["playlist_id"]]))
+    known = await tracks.many(connection, list(set(row["track_ids"])), gone=True)
+    stats = await tags.stats(connection)
+    shown = to_tracks(list(known.values()), stats)
+    by_id = {track.id: PlaylistTrack.model_construct(**dict(track), gone=known[track.id]["removed"]) for track in shown}
+    return Playlist(
+        **_summary(row, links.get(row["playlist_id"], [])),
+        recipe=RECIPE.validate_json(row["recipe"]),
+        seed=row["seed"],
+        created_at=row["created_at"],
+        action=row["action"],
+        clustering_id=row["run_id"],
+        pinned=row["pinned"],
+        excluded=row["excluded"],
+        excluded_artists=row["excluded_artists"],
+        tracks=[by_id[track_id] for track_id in row["track_ids"] if track_id in by_id],
+    )
+
+
+def _summary(row: Any, links: list[Link]) -> dict[str, Any]:
+    return {
+        "id": row["playlist_id"],
+        "name": row["name"],
+        "version": row["version"],
+        "locked": row["locked"],
+        "deleted": row["deleted"],
+        "kind": RECIPE.validate_json(row["recipe"]).kind,
+        "track_count": len(row["track_ids"]),
+        "duration_s": round(row["duration_s"], 1),
+        "changed_at": row["changed_at"],
+        "links": links,
+    }
+
+
+_LINK = tuple(Link.model_fields)
+
+
+def to_links(rows: Iterable[Any]) -> dict[UUID, list[Link]]:
+    """The links of each playlist."""
+    found: dict[UUID, list[Link]] = {}
+    for row in rows:
+        found.setdefault(row["playlist_id"], []).append(Link(**{name: row[name] for name in _LINK}))
+    return found
+
+
+def to_version(row: Any) -> PlaylistVersion:
+    """A row of ``queries.playlists.versions``."""
+    names = ("action", "name", "at", "track_count", "added", "removed", "locked", "restored")
+    return PlaylistVersion(number=row["version"], clustering_id=row["run_id"], **{name: row[name] for name in names})
