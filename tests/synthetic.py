@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from services.clusterer.library import FloatArray, Library
 from shared.embedding import EMBEDDING_SIZE, TAG_COUNT
@@ -24,22 +25,22 @@ def library(tracks: int, *, styles: int = 12, seed: int = 1, per_artist: int = 8
     return _described(rng, style, artist, vectors.astype(np.float32), (1 / (1 + np.exp(-log_odds))).astype(np.float32))
 
 
-def _uneven(styles: int) -> FloatArray:
+def _uneven(styles: int) -> npt.NDArray[np.float64]:
     """The largest style has about a quarter of the tracks."""
     shares = 1 / (1 + np.arange(styles))
-    return np.asarray(shares / shares.sum(), np.float32)
+    return np.asarray(shares / shares.sum())
 
 
 def _described(
     rng: np.random.Generator,
-    style: np.ndarray[tuple[int], np.dtype[np.int64]],
-    artist: np.ndarray[tuple[int], np.dtype[np.int64]],
+    style: npt.NDArray[np.int64],
+    artist: npt.NDArray[np.int64],
     vectors: FloatArray,
     tags: FloatArray,
 ) -> Library:
     tracks = len(style)
-    lean = style / (style.max() + 1)
-    energy = np.clip(lean + 0.15 * rng.normal(size=tracks), 0, 1)
+    lean = np.asarray(style / (style.max() + 1), np.float64)
+    energy = np.asarray(np.clip(lean + 0.15 * rng.normal(size=tracks), 0, 1), np.float32)
     return Library(
         track_ids=_objects([given.track(number) for number in range(tracks)]),
         server_id=_objects([given.SERVER] * tracks),
@@ -51,7 +52,7 @@ def _described(
         year=(1960 + 60 * lean).astype(np.int32),
         duration_s=rng.uniform(120, 360, tracks).astype(np.float32),
         tempo_bpm=(70 + 90 * lean + 12 * rng.normal(size=tracks)).astype(np.float32),
-        energy=energy.astype(np.float32),
+        energy=energy,
         brightness=np.clip(energy + 0.2 * rng.normal(size=tracks), 0, 1).astype(np.float32),
         loudness=(-24 + 14 * energy + 2 * rng.normal(size=tracks)).astype(np.float32),
         key=rng.integers(12, size=tracks).astype(np.int32),
@@ -61,7 +62,7 @@ def _described(
     )
 
 
-def _objects(values: list[object]) -> np.ndarray[tuple[int], np.dtype[np.object_]]:
+def _objects(values: list[object]) -> npt.NDArray[np.object_]:
     made = np.empty(len(values), np.object_)
     made[:] = values
     return made
@@ -75,7 +76,7 @@ def resampled(real: Library, tracks: int, *, noise: float = 0.25, seed: int = 1)
     near = np.argsort(-likeness, axis=1)[:, : max(2, min(8, len(real)))]
     other = near[rows, rng.integers(near.shape[1], size=tracks)]
     share = rng.uniform(0, 0.6, size=(tracks, 1)).astype(np.float32)
-    spread = real.vectors.std(axis=0)
+    spread = np.asarray(real.vectors.std(axis=0), np.float32)
     vectors = (1 - share) * real.vectors[rows] + share * real.vectors[other]
     vectors += noise * 2 * spread * rng.normal(size=vectors.shape).astype(np.float32)
     tags = np.clip((1 - share) * real.tags[rows] + share * real.tags[other], 1e-4, 1 - 1e-4)

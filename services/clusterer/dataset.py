@@ -10,7 +10,7 @@ Fewer dimensions are a prefix of the columns, so one PCA serves every configurat
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -83,6 +83,19 @@ class Prepared:
         """All tracks; ``tags`` [n, 100] are their probabilities."""
         z = standardised(_log_odds(tags), self.tags_mean, self.tags_std)
         return Points(self.embedding, self.features, z, np.ones(len(z), np.float32))
+
+    def only(self, there: npt.NDArray[np.bool_]) -> Prepared:
+        """The same without the tracks that are gone (mask [n]); what was learnt of the sample stays."""
+        if there.all():
+            return self
+        places = np.cumsum(there) - 1
+        return replace(
+            self,
+            ids=self.ids[there],
+            embedding=self.embedding[there],
+            features=self.features[there],
+            rows=places[self.rows[there[self.rows]]],
+        )
 
 
 def prepare(library: Library, options: ClusteringOptions, seed: int) -> Prepared:
