@@ -11,7 +11,7 @@ from uuid import UUID
 import asyncpg
 
 from services.syncer.journal import TABLE
-from services.syncer.tracks import Resolved, resolve
+from shared.counterparts import Resolved, resolve
 from shared import postgres
 from shared.errors import ConfigurationError, InvalidInput, LibraryUnusable, StoreUnavailable
 from shared.mediaservers.base import MediaServer, PlaylistServer

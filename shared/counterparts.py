@@ -7,7 +7,7 @@ that its own server lists under a new id.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -47,28 +47,40 @@ class Resolved:
     missing: int
 
 
+@dataclass(frozen=True, slots=True)
+class Counterparts:
+    """The items of one server that stand for tracks: its ``own``, and those found for tracks of ``others``."""
+
+    own: Mapping[UUID, str]
+    others: Mapping[UUID, str]
+
+    def of(self, track_ids: Sequence[UUID]) -> Resolved:
+        """Line up what was found. A track may be in a playlist twice, but two tracks that are one on this server come
+        once."""
+        items: list[str] = []
+        owner: dict[str, UUID] = {}
+        missing = 0
+        for track_id in track_ids:
+            item = self.own.get(track_id) or self.others.get(track_id)
+            if item is None:
+                missing += 1
+            elif owner.setdefault(item, track_id) == track_id:
+                items.append(item)
+        return Resolved(tuple(items), missing)
+
+
 async def resolve(connection: Connection, track_ids: Sequence[UUID], server_id: UUID) -> Resolved:
     """Find the tracks of a playlist on one server."""
+    return (await counterparts(connection, track_ids, server_id)).of(track_ids)
+
+
+async def counterparts(connection: Connection, track_ids: Iterable[UUID], server_id: UUID) -> Counterparts:
+    """Find tracks on one server, for any number of playlists."""
     wanted = list(dict.fromkeys(track_ids))
     own = {row["track_id"]: row["item_id"] for row in await connection.fetch(_OWN, wanted, server_id)}
     others = {**await _by_sound(connection, _without(wanted, own), server_id)}
     others |= await _by_words(connection, _without(wanted, own | others), server_id)
-    return in_order(track_ids, own, others)
-
-
-def in_order(track_ids: Sequence[UUID], own: Mapping[UUID, str], others: Mapping[UUID, str]) -> Resolved:
-    """Line up what was found. A track may be in a playlist twice, but two tracks that are one on this server come
-    once."""
-    items: list[str] = []
-    owner: dict[str, UUID] = {}
-    missing = 0
-    for track_id in track_ids:
-        item = own.get(track_id) or others.get(track_id)
-        if item is None:
-            missing += 1
-        elif owner.setdefault(item, track_id) == track_id:
-            items.append(item)
-    return Resolved(tuple(items), missing)
+    return Counterparts(own, others)
 
 
 def _without(wanted: Sequence[UUID], found: Mapping[UUID, str]) -> list[UUID]:
