@@ -11,8 +11,8 @@ from uuid import UUID
 import asyncpg
 
 from services.syncer.journal import TABLE
-from shared.counterparts import Resolved, resolve
 from shared import postgres
+from shared.counterparts import Resolved, resolve
 from shared.errors import ConfigurationError, InvalidInput, LibraryUnusable, StoreUnavailable
 from shared.mediaservers.base import MediaServer, PlaylistServer
 from shared.settings import Settings
