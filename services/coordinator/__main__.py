@@ -1,4 +1,4 @@
-"""``python -m services.coordinator``: policies, delayed commands, and the upkeep of the streams."""
+"""``python -m services.coordinator``: policies, schedules, delayed commands, and the upkeep of the streams."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import asyncio
 import structlog
 
 from services.coordinator.reaction import Coordinator, create_tables
+from services.coordinator.scheduler import Scheduler
 from services.coordinator.stranded import Stranded
 from shared import postgres, process
 from shared.archive import read_archive
@@ -18,6 +19,7 @@ from shared.streams import Streams
 
 log = structlog.get_logger(__name__)
 _PROMOTE_EVERY_S = 0.1
+_SCHEDULES_EVERY_S = 1
 _TRIM_EVERY_S = 60
 _STRANDED_EVERY_S = 15
 _CONSUMERS_EVERY_S = 3600
@@ -27,20 +29,24 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
     """Coordinate until ``stop``; of two processes one stands by."""
     streams = await process.open_streams(settings, stop)
     await patiently(lambda: create_tables(settings), stop)
-    pool = await postgres.open_pool(settings, most=2)
+    pool = await postgres.open_pool(settings, most=3)
     follower = Follower("coordinator", settings, streams, Coordinator(streams, pool), archive=read_archive)
 
     async def active() -> bool:
         return follower.active
 
     stranded = Stranded(streams, pool, follower)
-    upkeep = asyncio.create_task(_upkeep(streams, settings, follower, stranded, stop), name="upkeep")
+    scheduler = Scheduler(streams, pool, follower)
+    upkeep = [
+        asyncio.create_task(_upkeep(streams, settings, follower, stranded, stop), name="upkeep"),
+        asyncio.create_task(_keep_time(scheduler, follower, stop), name="schedules"),
+    ]
     try:
         async with process.health(settings, {"redis": streams.ping, "active": active}):
             await follower.run(stop)
     finally:
         stop.set()
-        await upkeep
+        await asyncio.gather(*upkeep)
         pool.terminate()
         await streams.close()
 
@@ -70,6 +76,17 @@ async def _upkeep(
                 await streams.forget_idle_consumers(idle_ms=24 * 3600 * 1000)
         except StoreUnavailable as error:
             log.warning("upkeep_postponed", error=error.detail)
+
+
+async def _keep_time(scheduler: Scheduler, follower: Follower, stop: asyncio.Event) -> None:
+    """The schedules of the active coordinator; beside the upkeep, so that neither holds up the other."""
+    while not stop.is_set():
+        await pause(stop, _SCHEDULES_EVERY_S)
+        try:
+            if follower.active:
+                await scheduler.look()
+        except StoreUnavailable as error:
+            log.warning("schedules_postponed", error=error.detail)
 
 
 async def _trim(streams: Streams, settings: Settings) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from services.coordinator import outbox
-from services.coordinator.policies import analysis_runs
+from services.coordinator.policies import analysis_runs, chains, clusterings, schedules, syncs
 from shared import postgres, telemetry
 from shared.archive import EVENT_LOG_TABLE
 from shared.events import Event
@@ -35,8 +35,20 @@ class Policy:
     decide: Decide
 
 
-POLICIES = (Policy(analysis_runs.name, analysis_runs.handles, analysis_runs.decide),)
-TABLES = (EVENT_LOG_TABLE, POSITIONS_TABLE, outbox.TABLE, *analysis_runs.TABLES)
+POLICIES = tuple(
+    Policy(policy.name, policy.handles, policy.decide)
+    for policy in (analysis_runs, clusterings, chains, syncs, schedules)
+)
+TABLES = (
+    EVENT_LOG_TABLE,
+    POSITIONS_TABLE,
+    outbox.TABLE,
+    *analysis_runs.TABLES,
+    *clusterings.TABLES,
+    *chains.TABLES,
+    *syncs.TABLES,
+    *schedules.TABLES,
+)
 
 
 class Coordinator:

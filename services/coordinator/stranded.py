@@ -1,7 +1,7 @@
 """Runs that nobody works on any more.
 
-A command is always on a stream, delayed, or parked; when there is none at all and a run is still open, its commands
-were lost with the store (somebody emptied it, or deleted its files). Such a run would hang for ever.
+A command is always on a stream, delayed, or parked; when there is none at all and a run, a clustering or a sync is
+still open, its commands were lost with the store (somebody emptied it, or deleted its files). It would hang for ever.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from services.coordinator.policies import analysis_runs
+from services.coordinator.policies import analysis_runs, clusterings, syncs
 from shared import postgres
+from shared.commands import SERVICES
 from shared.follower import Follower
 from shared.streams import Streams
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from shared.postgres import Pool
 
 log = structlog.get_logger(__name__)
+
+_POLICIES = (analysis_runs, clusterings, syncs)
 
 
 class Stranded:
@@ -34,7 +37,7 @@ class Stranded:
         """End open runs if they are stranded; how many events that took."""
         backlog = await self._streams.backlog()
         last = await self._streams.log.last()
-        if any(backlog[name] for name in ("fetcher", "analyzer", "delayed")) or self._follower.position < last:
+        if any(backlog[name] for name in (*SERVICES, "delayed")) or self._follower.position < last:
             self._quiet_at = None
             return 0
         if self._quiet_at != last:
@@ -43,7 +46,7 @@ class Stranded:
         async with postgres.translated(), self._pool.acquire(timeout=10.0) as connection:
             if await connection.fetchval("SELECT count(*) FROM coordinator_outbox"):
                 return 0
-            units = await analysis_runs.give_up(connection)
+            units = [unit for policy in _POLICIES for unit in await policy.give_up(connection)]
         for unit in units:
             await self._streams.log.append(unit)
         if units:
