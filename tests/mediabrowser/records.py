@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 from uuid import NAMESPACE_URL, uuid5
@@ -106,17 +107,20 @@ def make_id(kind: Kind, name: object) -> str:
 
 
 def synthetic_tracks(kind: Kind, library: str, count: int) -> list[Track]:
-    """Tracks that exist in the database only: 320 bytes of sound each."""
-    tracks = []
+    """Tracks that exist in the database only: 320 bytes of sound each. Their ``fields`` are shared: copy to change."""
+    return [Track(track_id, library, fields, audio) for track_id, fields, audio in _synthetic(kind, count)]
+
+
+@cache
+def _synthetic(kind: Kind, count: int) -> list[tuple[str, Json, bytes]]:
+    found = []
     for number in range(count):
         track_id = make_id(kind, f"synthetic {number}")
         audio = hashlib.sha256(track_id.encode()).digest() * 10
         named = {"Name": f"Track {number:04d}", "Artists": ["Somebody"], "Album": f"Album {number // 10}"}
         moment = datetime(2020, 1, 1) + timedelta(minutes=number)  # noqa: DTZ001 - only its text is used
-        tracks.append(
-            Track(track_id, library, {**named, **_file(kind, track_id, f"/m/{number}.mp3", audio, moment)}, audio)
-        )
-    return tracks
+        found.append((track_id, {**named, **_file(kind, track_id, f"/m/{number}.mp3", audio, moment)}, audio))
+    return found
 
 
 def track_of(kind: Kind, library: str, root: Path, song: Song, number: int) -> Track:

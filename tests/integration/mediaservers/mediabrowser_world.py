@@ -54,6 +54,7 @@ def stocked(flavour: Flavour, count: int = 1000) -> TestServer:
     sung.words = WORDS
     if flavour.emby:
         streams = [{"Type": "Audio", "Index": 0}, {"Type": "Subtitle", "Index": 1, "IsTextSubtitleStream": True}]
+        sung.fields = deepcopy(sung.fields)
         sung.fields["MediaSources"][0]["MediaStreams"] = streams
     return server
 
