@@ -1,7 +1,7 @@
 // What a listener does to a playlist. Every change shows at once, is sent after the ones before it, and can be undone.
 
 import { get, patch, post, remove } from "./api.js";
-import { sayProblem, toast } from "./toasts.js";
+import { dismiss, sayProblem, toast } from "./toasts.js";
 
 export const KINDS = { cluster: "songs that belong together", similar: "songs like one you chose", manual: "chosen by hand", import: "from a file" };
 
@@ -15,6 +15,7 @@ function inTurn(id, work) {
 }
 
 const newest = new Map();
+const offered = new Map();
 
 /** The last version this page knows of a playlist, from any answer. */
 export const noteVersion = (playlist) => newest.set(playlist.id, Math.max(playlist.version, newest.get(playlist.id) ?? 0));
@@ -53,7 +54,9 @@ export async function change(playlist, { shown, sent, words }, show) {
     return sayProblem(problem);
   }
   const undo = () => restoreVersion(playlist.id, before).then(show, sayProblem);
-  toast(words, { action: "Undo", run: undo });
+  // Undo goes back to a whole version, so only the last change can be undone from a message.
+  dismiss(offered.get(playlist.id));
+  offered.set(playlist.id, toast(words, { action: "Undo", run: undo }));
 }
 
 const without = (list, id) => list.filter((other) => other !== id);

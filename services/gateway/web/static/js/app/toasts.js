@@ -10,11 +10,12 @@ export function dismiss(id) {
   toasts.value = toasts.value.filter((toast) => toast.id !== id);
 }
 
-/** Say something in passing. `action` and `run` make a button, such as Undo. */
+/** Say something in passing. `action` and `run` make a button, such as Undo. @returns {number} for `dismiss` */
 export function toast(text, { tone = "plain", action = null, run = null } = {}) {
   const id = ++lastId;
   toasts.value = [...toasts.value.slice(-2), { id, text, tone, action, run }];
   setTimeout(() => dismiss(id), tone === "bad" ? SHOWN_MS * 2 : SHOWN_MS);
+  return id;
 }
 
 /** Say why something asked for did not happen. */

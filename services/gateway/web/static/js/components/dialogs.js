@@ -9,6 +9,7 @@ const KEYS = [
   ["/", "Search the library"],
   ["j  k", "Next and previous song in a list"],
   ["Enter", "Open the song"],
+  ["Alt  ↑  ↓", "Move the song in a playlist"],
   ["Space", "Play the song, or pause"],
   ["?", "These keys"],
 ];

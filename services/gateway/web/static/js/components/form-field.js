@@ -15,7 +15,7 @@ export function Field({ field, value, problem, onInput }) {
 
 /** What a test found, or what went wrong. */
 export function Result({ result }) {
-  const more = result.ok && result.tracks_seen > 0 && !result.message.includes(String(result.tracks_seen));
+  const more = result.ok && result.tracks_seen > 0 && !result.message.replaceAll(",", "").includes(String(result.tracks_seen));
   return html`<div class="result ${result.ok ? "is-good" : "is-bad"}" role=${result.ok ? "status" : "alert"}>
     <${Icon} name=${result.ok ? "check" : "alert"} />
     <p>${sentence(result.message)}${more && html`<small>A first look saw ${plural(result.tracks_seen, "song")}.</small>`}</p>

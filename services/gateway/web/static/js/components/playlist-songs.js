@@ -35,18 +35,31 @@ function shifted(index, drag) {
   return index >= drag.to && index < drag.from ? index + 1 : index;
 }
 
+const FOCUS_MS = 60;
+
+/** The focus goes on from what was moved or taken away, once the rows are drawn again. */
+function focusSoon(find) {
+  setTimeout(() => document.activeElement === document.body && find()?.focus({ preventScroll: true }), FOCUS_MS);
+}
+
+const rowOf = (id) => document.querySelector(`.playlist-page [data-song="${id}"] [data-row]`);
+
 function menuFor(playlist, track, index, apply) {
   const pinned = playlist.pinned.includes(track.id);
   const last = playlist.tracks.length - 1;
   const move = (to) => () => apply(changes.move(playlist, index, to));
+  const take = (what) => () => {
+    apply(what(playlist));
+    focusSoon(() => rowOf((playlist.tracks[index + 1] ?? playlist.tracks[index - 1])?.id));
+  };
   return [
     index > 0 && { label: "Move up", icon: "up", run: move(index - 1) },
     index < last && { label: "Move down", icon: "down", run: move(index + 1) },
     index > 0 && { label: "Move to the beginning", icon: "up", run: move(0) },
     { label: pinned ? "Pin no longer" : "Pin: keep it in every refresh", icon: "pin", run: () => apply(changes.pin(playlist, track)) },
-    { label: "Remove from the playlist", icon: "close", run: () => apply(changes.removeSong(playlist, track)) },
-    { label: "Never put it in again", icon: "trash", run: () => apply(changes.exclude(playlist, track)) },
-    track.artist && { label: `Nothing by ${track.artist}`, icon: "trash", run: () => apply(changes.excludeArtist(playlist, track.artist)) },
+    { label: "Remove from the playlist", icon: "close", run: take((list) => changes.removeSong(list, track)) },
+    { label: "Never put it in again", icon: "trash", run: take((list) => changes.exclude(list, track)) },
+    track.artist && { label: `Nothing by ${track.artist}`, icon: "trash", run: take((list) => changes.excludeArtist(list, track.artist)) },
     !track.gone && { label: "Songs like it", icon: "note", run: () => navigate(`/tracks/${track.id}`) },
   ].filter(Boolean);
 }
@@ -54,7 +67,7 @@ function menuFor(playlist, track, index, apply) {
 const keyFor = (track, index, tracks) => (tracks.findIndex((other) => other.id === track.id) === index ? track.id : `${track.id}-${index}`);
 
 function Row({ playlist, track, index, queue, place, apply, handle }) {
-  const mark = html`${playlist.pinned.includes(track.id) && html`<span class="song-mark" title="Pinned"><${Icon} name="pin" size=${16} /><span class="unseen">pinned</span></span>`}${track.gone && html`<span class="badge song-mark">not in your library</span>`}`;
+  const mark = html`${playlist.pinned.includes(track.id) && html`<span class="song-mark" title="Pinned"><${Icon} name="pin" size=${16} /><span class="unseen">pinned</span></span>`}${track.gone && html`<span class="song-mark" title="Not in your library any more"><${Icon} name="alert" size=${16} /><span class="unseen">not in your library any more</span></span>`}`;
   const tail = html`<span class="song-tail">
     <span class="grip" title="Drag to another place" aria-hidden="true" ...${handle}><${Icon} name="grip" /></span>
     <${MenuButton} label="What to do with ${track.title}" items=${() => menuFor(playlist, track, index, apply)} />
@@ -69,7 +82,9 @@ const moveKeys = (playlist, apply) => (event) => {
   if (!by || !event.altKey || !row) return;
   event.preventDefault();
   const index = Number(row.closest("[data-song]").getAttribute("aria-posinset")) - 1;
-  if (within(index + by, playlist.tracks.length) === index + by) apply(changes.move(playlist, index, index + by));
+  if (within(index + by, playlist.tracks.length) !== index + by) return;
+  apply(changes.move(playlist, index, index + by));
+  focusSoon(() => rowOf(playlist.tracks[index].id));
 };
 
 /** The songs of a playlist in their order; only those in view exist as elements. */

@@ -6,6 +6,7 @@ import { SoundStrip } from "./sound-strip.js";
 import { Chips } from "./tags.js";
 
 function Standing({ track }) {
+  if (track.gone) return html`<span class="row-state">not in your library any more</span>`;
   if (track.status === "failed") return html`<span class="row-state is-bad" title=${track.failure?.detail}>${explain(track.failure?.reason).title}</span>`;
   return html`<span class="row-state">not analysed yet</span>`;
 }
@@ -17,7 +18,7 @@ function Standing({ track }) {
 export function SongRow({ track, queue, index, why, lead, mark, tail, place }) {
   const { isCurrent } = playState(track);
   const facts = track.analysis;
-  return html`<div class="song ${isCurrent ? "is-current" : ""} ${why ? "song-why" : ""} ${tail ? "song-tailed" : ""}" role="listitem" data-song=${track.id} style=${place}
+  return html`<div class="song ${isCurrent ? "is-current" : ""} ${why ? "song-why" : ""} ${track.gone ? "is-gone" : ""} ${tail ? "song-tailed" : ""}" role="listitem" data-song=${track.id} style=${place}
     aria-setsize=${why ? undefined : -1} aria-posinset=${index + 1}>
     <${PlayTile} track=${track} queue=${queue} index=${index} />
     <div class="song-words">
@@ -26,7 +27,7 @@ export function SongRow({ track, queue, index, why, lead, mark, tail, place }) {
       ${why && html`<span class="song-reason">${why}</span>`}
     </div>
     ${lead}
-    <div class="song-tags">${facts ? html`<${Chips} tags=${track.top_tags.slice(0, 3)} />` : html`<${Standing} track=${track} />`}</div>
+    <div class="song-tags">${facts && !track.gone ? html`<${Chips} tags=${track.top_tags.slice(0, 3)} />` : html`<${Standing} track=${track} />`}</div>
     <${SoundStrip} strip=${track.mood_strip} />
     <span class="song-number song-tempo">${facts ? html`${bpm(facts.tempo_bpm)}<small> BPM</small>` : ""}</span>
     <span class="song-number song-key" title=${facts ? keyName(facts.key, facts.scale) : ""}>${facts ? keyShort(facts.key, facts.scale) : ""}</span>

@@ -54,7 +54,7 @@ function ChoiceBar({ clustering, all, chosen, setChosen }) {
     <label class="tick"><input type="checkbox" checked=${whole} ref=${(box) => box && (box.indeterminate = !whole && chosen.size > 0)} onChange=${() => setChosen(new Set(whole ? [] : all.map((one) => one.number)))} /><span>${chosen.size} of ${plural(all.length, "playlist")} chosen</span></label>
     <div class="actions">
       <button type="button" class="button" disabled=${!chosen.size || busy !== null} onClick=${() => keep(clustering, numbers, false, setBusy)}>Keep these${busy === "keep" && html`<${Elapsed} />`}</button>
-      <button type="button" class="button button-main" disabled=${!chosen.size || busy !== null} onClick=${() => keep(clustering, numbers, true, setBusy)}><${Icon} name="send" size=${18} />Keep and write<span class="wide-only"> to servers</span>${busy === "write" && html`<${Elapsed} />`}</button>
+      <button type="button" class="button button-main" disabled=${!chosen.size || busy !== null} onClick=${() => keep(clustering, numbers, true, setBusy)}><${Icon} name="send" size=${18} /><span>Keep and write<span class="wide-only"> to servers</span></span>${busy === "write" && html`<${Elapsed} />`}</button>
     </div>
   </div>`;
 }

@@ -82,7 +82,7 @@ function Head({ playlist, apply }) {
       <p class="hero-details">${KINDS[playlist.recipe?.kind ?? playlist.kind]} · changed ${ago(playlist.changed_at)}${playlist.locked && html` · <span class="locked-mark"><${Icon} name="lock" size=${16} />locked</span>`}</p>
       <div class="actions">
         <button type="button" class="button button-main" disabled=${!tracks.length} onClick=${start}><${Icon} name="play" size=${20} />Play</button>
-        <button type="button" class="button" onClick=${() => write(playlist)}><${Icon} name="send" size=${18} />Write<span class="wide-only"> to servers</span></button>
+        <button type="button" class="button" onClick=${() => write(playlist)}><${Icon} name="send" size=${18} /><span>Write<span class="wide-only"> to servers</span></span></button>
         <${MenuButton} label="More for this playlist" items=${menu} />
       </div>
     </div>
