@@ -60,6 +60,13 @@ class Settings(BaseSettings):
     track_timeout_s: float = Field(600.0, validation_alias="STARLING_TRACK_TIMEOUT_S", gt=0)
     track_memory_mb: int = Field(1500, validation_alias="STARLING_TRACK_MEMORY_MB", ge=256)
 
+    llm_url: str = Field("", validation_alias="STARLING_LLM_URL")
+    """An OpenAI-compatible API up to and including ``/v1``, e.g. Ollama's; empty is off."""
+    llm_model: str = Field("", validation_alias="STARLING_LLM_MODEL")
+    llm_key: SecretStr = Field(SecretStr(""), validation_alias="STARLING_LLM_KEY")
+    llm_timeout_s: float = Field(5.0, validation_alias="STARLING_LLM_TIMEOUT_S", gt=0, le=300)
+    """For the names of a whole clustering; then names come from tags."""
+
     @property
     def read_schema(self) -> str:
         """Schema of the read models that are live."""
