@@ -42,7 +42,7 @@ class Composition:
     notes: tuple[str, ...]
     """What was done by rule, in sentences for people."""
     tracks_used: int
-    examples: tuple[tuple[str, ...], ...]
+    examples: tuple[tuple[str, ...], ...] = ()
     """For each proposal a few "artist - title" from its core, for a language model that names it."""
 
 

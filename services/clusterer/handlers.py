@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import structlog
 
 from services.clusterer import store
 from services.clusterer.child import Children, Stopped
+from services.clusterer.composition import Composition
 from services.clusterer.jobs import Composed
 from services.clusterer.store import Facts
 from shared.clustering import search
@@ -84,6 +85,8 @@ async def compose_playlists(command: ComposePlaylists, ctx: Context[Means]) -> O
     except Stopped:
         return _outcome(*command.cancelled())
     made = composed.composition
+    if command.options.language_model:
+        made = await _renamed(made, command, ctx)
     proposed = [
         PlaylistsProposed(run_id=command.run_id, proposals=made.proposals[start : start + _PROPOSED_AT_ONCE])
         for start in range(0, len(made.proposals), _PROPOSED_AT_ONCE)
