@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from services.clusterer import store
+from services.clusterer import keeping, language_model, store
 from services.clusterer.child import Children, Stopped
 from services.clusterer.composition import Composition
 from services.clusterer.jobs import Composed
@@ -102,6 +102,17 @@ async def compose_playlists(command: ComposePlaylists, ctx: Context[Means]) -> O
     return _outcome(*proposed, completed)
 
 
+async def _renamed(made: Composition, command: ComposePlaylists, ctx: Context[Means]) -> Composition:
+    """With names of the language model, as far as it has any."""
+    named, note = await language_model.rename(ctx.deps.settings, made.proposals, made.examples, command.seed)
+    return replace(made, proposals=named, notes=(*made.notes, *([note] if note else ())))
+
+
+async def keep_playlists(command: KeepPlaylists, ctx: Context[Means]) -> Outcome:
+    """Make proposals the listener's playlists."""
+    return await keeping.keep(command, ctx.deps.pool)
+
+
 async def let_go(command: Command, ctx: Context[Means]) -> None:
     """Once a run needs its prepared data no more, drop it; what this misses is swept after days."""
     run_id = command.run
@@ -118,4 +129,5 @@ HANDLERS: Mapping[type[Any], Handler[Means]] = {
     StartClustering: start_clustering,
     EvaluateClusterings: evaluate_clusterings,
     ComposePlaylists: compose_playlists,
+    KeepPlaylists: keep_playlists,
 }
