@@ -78,7 +78,7 @@ def resampled(real: Library, tracks: int, *, noise: float = 0.25, seed: int = 1)
     share = rng.uniform(0, 0.6, size=(tracks, 1)).astype(np.float32)
     spread = np.asarray(real.vectors.std(axis=0), np.float32)
     vectors = (1 - share) * real.vectors[rows] + share * real.vectors[other]
-    vectors += noise * 2 * spread * rng.normal(size=vectors.shape).astype(np.float32)
+    vectors += noise * 2 * spread * np.asarray(rng.normal(size=(tracks, EMBEDDING_SIZE)), np.float32)
     tags = np.clip((1 - share) * real.tags[rows] + share * real.tags[other], 1e-4, 1 - 1e-4)
     log_odds = np.log(tags / (1 - tags)) + 2 * noise * rng.normal(size=tags.shape)
     style = np.unique(real.genre.astype(str), return_inverse=True)[1][rows]

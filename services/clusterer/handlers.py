@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from services.clusterer import keeping, language_model, store
+from services.clusterer.answers import Composed
 from services.clusterer.child import Children, Stopped
 from services.clusterer.composition import Composition
-from services.clusterer.jobs import Composed
 from services.clusterer.store import Facts
 from shared.clustering import search
 from shared.commands import Command, ComposePlaylists, EvaluateClusterings, KeepPlaylists, StartClustering

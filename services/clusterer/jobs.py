@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
@@ -13,7 +13,8 @@ import numpy as np
 
 from services.clusterer import library, store
 from services.clusterer.algorithms import NothingFound
-from services.clusterer.composition import Composition, compose
+from services.clusterer.answers import Composed
+from services.clusterer.composition import compose
 from services.clusterer.dataset import Prepared, prepare
 from services.clusterer.evaluation import Bench, assign_whole
 from services.clusterer.ground import IntArray
@@ -34,15 +35,6 @@ _BENCHES = 3
 """So many runs may go on side by side before the data of one is loaded again."""
 _LEAST = 10
 """With fewer tracks there is nothing to search."""
-
-
-@dataclass(frozen=True, slots=True)
-class Composed:
-    """``composition`` with the ``winner`` scored on the whole library, and how many tracks took part."""
-
-    composition: Composition
-    winner: Evaluation | None
-    tracks: int
 
 
 class Jobs:
