@@ -37,7 +37,7 @@ from shared.settings import Settings
 
 SERVICES = tuple(
     Program(name, (sys.executable, "-m", f"services.{name}"))
-    for name in ("gateway", "fetcher", "analyzer", "syncer", "projector", "coordinator")
+    for name in ("gateway", "fetcher", "analyzer", "clusterer", "syncer", "projector", "coordinator")
 )
 _LOG_CHECK_S = 60.0
 _SAME_REQUEST_S = 0.5
