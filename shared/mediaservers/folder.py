@@ -17,7 +17,7 @@ import errno
 import os
 import re
 import stat
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,12 +26,23 @@ from uuid import UUID
 
 from shared.errors import BadAudio, InvalidInput, ServerUnavailable, StarlingError
 from shared.events import LibraryTrack
-from shared.mediaservers.base import AudioStream, ListedItem, ListingPage, ServerConfig, ServerTest
-from shared.mediaservers.descriptions import clean_text
+from shared.mediaservers.base import (
+    Abilities,
+    AudioStream,
+    ListedItem,
+    ListingPage,
+    Played,
+    RemoteLibrary,
+    RemotePlaylist,
+    ServerConfig,
+    ServerTest,
+)
+from shared.mediaservers.descriptions import MAX_LYRICS, clean_text, plain_lines
+from shared.mediaservers.folder_playlists import NAME_LIMIT, FolderPlaylists
 from shared.mediaservers.folder_walk import FolderWalk, raise_if_disk_is_gone, usable_root
 from shared.mediaservers.paths import AUDIO_TYPES, from_item_id, suffix_of, to_item_id
 from shared.mediaservers.ranges import no_such_range, parse_range
-from shared.mediaservers.tags import Tags, read_tags
+from shared.mediaservers.tags import Tags, read_lyrics, read_tags
 from shared.mediaservers.tasting import look_around, taste_some
 from shared.messages import track_id
 
@@ -46,7 +57,10 @@ R = TypeVar("R")
 
 
 class FolderServer:
-    """See the module; raises what ``MediaServer`` says, with reasons of ``LibraryUnusable`` and ``BadAudio``."""
+    """See the module; raises what ``PlaylistServer`` says, with reasons of ``LibraryUnusable`` and ``BadAudio``."""
+
+    account = ""
+    abilities = Abilities(name_limit=NAME_LIMIT)
 
     def __init__(self, config: ServerConfig) -> None:
         """Raises ``InvalidInput`` on a path that cannot be one; whether it is there is seen later."""
@@ -56,6 +70,7 @@ class FolderServer:
         self._path = path
         self._server_id = config.server_id
         self._walk = FolderWalk(path)
+        self._playlists = FolderPlaylists(path, self._label)
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="folder")
         self._closed = False
 
@@ -105,6 +120,44 @@ class FolderServer:
         self._closed = True
         self._walk.forget()
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def libraries(self) -> tuple[RemoteLibrary, ...]:
+        """None: a folder is one library."""
+        return ()
+
+    async def playlists(self) -> tuple[RemotePlaylist, ...]:
+        """The lists in the directory ``Starling``, those that others put there too."""
+        return await self._in_thread(self._playlists.listing)
+
+    async def playlist_items(self, remote_id: str) -> tuple[str, ...]:
+        """The files that a list names, whether they are there or not."""
+        return await self._in_thread(self._playlists.items, remote_id)
+
+    async def create_playlist(self, name: str, item_ids: Sequence[str]) -> str:
+        """Files that are not there are left out. Raises ``LibraryUnusable`` where nothing may be written."""
+        return await self._in_thread(self._playlists.create, name, tuple(item_ids))
+
+    async def set_playlist_items(self, remote_id: str, item_ids: Sequence[str]) -> None:
+        """In one step; files that are not there are left out. A list of somebody else's is refused (forbidden)."""
+        await self._in_thread(self._playlists.set, remote_id, tuple(item_ids))
+
+    async def rename_playlist(self, remote_id: str, name: str) -> None:
+        """The file gets another name, the remote id stays. A list of somebody else's is refused (forbidden)."""
+        await self._in_thread(self._playlists.rename, remote_id, name)
+
+    async def delete_playlist(self, remote_id: str) -> None:
+        """No error when it is gone. A list of somebody else's is refused (forbidden)."""
+        await self._in_thread(self._playlists.delete, remote_id)
+
+    async def plays(self) -> AsyncIterator[tuple[Played, ...]]:
+        """Nothing: a folder does not know what is played."""
+        nothing: tuple[tuple[Played, ...], ...] = ()
+        for chunk in nothing:
+            yield chunk
+
+    async def lyrics(self, item_id: str) -> str | None:
+        """From ``.lrc`` or ``.txt`` beside the file, else from its tags."""
+        return await self._in_thread(self._lyrics, item_id)
 
     async def _test(self) -> ServerTest:
         page = await look_around(self.list_page)
@@ -157,6 +210,28 @@ class FolderServer:
             return os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
         except OSError as error:
             raise _unusable(item_id, error) from None
+
+    def _lyrics(self, item_id: str) -> str | None:
+        for suffix in (".lrc", ".txt"):
+            try:
+                with self._open(item_id[: -len(suffix_of(item_id)) - 1] + suffix) as file:
+                    words = plain_lines(file.read(4 * MAX_LYRICS).decode("utf-8-sig", "replace"))
+            except BadAudio:
+                continue
+            if words:
+                return words
+        try:
+            with self._open(item_id) as file:
+                return read_lyrics(file, item_id)
+        except BadAudio:
+            return None
+
+    def _label(self, item_id: str) -> str | None:
+        """What follows ``#EXTINF:`` in a list: seconds (-1 for unknown), artist, title."""
+        with self._open(item_id) as file:
+            track = describe_file(self._server_id, ListedItem(item_id, "", ""), read_tags(file, item_id), None)
+        length = -1 if track.duration_s is None else round(track.duration_s)
+        return f"{length},{f'{track.artist} - ' if track.artist else ''}{track.title}"
 
     def _describe(self, item: ListedItem) -> LibraryTrack:
         try:

@@ -11,7 +11,7 @@ from typing import BinaryIO, cast
 
 from tinytag import TinyTag
 
-from shared.mediaservers.descriptions import clean_text, join_texts, seconds, whole_number, year_of
+from shared.mediaservers.descriptions import clean_text, join_texts, plain_lines, seconds, whole_number, year_of
 
 MAX_BYTES = 32 * 1024 * 1024
 """How much of a file the tag reader may read; more is a cover the size of a film, or a file that leads in circles."""
@@ -80,6 +80,20 @@ def read_tags(file: BinaryIO, name: str) -> Tags:
         except Exception:  # noqa: S112 - a parser of foreign bytes may fail in every way there is
             continue
     return Tags()
+
+
+def read_lyrics(file: BinaryIO, name: str) -> str | None:
+    """The words of an open file as plain lines; None where there are none. Never raises on content."""
+    deadline = time.monotonic() + MAX_SECONDS
+    for hint in (None, name):
+        try:
+            file.seek(0)
+            bounded = cast(BinaryIO, _Bounded(file, deadline))
+            texts = TinyTag.get(hint, file_obj=bounded, duration=False).other.get("lyrics", [])
+        except Exception:  # noqa: S112 - a parser of foreign bytes may fail in every way there is
+            continue
+        return next((words for words in map(plain_lines, map(str, texts)) if words), None)
+    return None
 
 
 def parse_tags(tag: TinyTag) -> Tags:

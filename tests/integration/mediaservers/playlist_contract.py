@@ -95,12 +95,15 @@ class _Base:
 
 
 class PlaylistContract(_Base):
-    """What holds for every adapter; see the module."""
+    """What holds for every adapter; see the module. ``longest`` may be less for a server that takes its time."""
+
+    longest = 1000
 
     @pytest.mark.parametrize("count", [0, 1, 250, 1000])
     async def test_a_new_playlist_holds_what_it_was_given_in_order(
         self, server: PlaylistServer, world: World, count: int
     ) -> None:
+        count = min(count, self.longest)
         remote_id = await server.create_playlist(f"With {count}", some(world, count))
         assert await server.playlist_items(remote_id) == some(world, count)
         assert (await listing(server))[remote_id] == f"With {count}"
@@ -133,8 +136,8 @@ class PlaylistContract(_Base):
         assert await server.playlist_items(remote_id) == tuple(world.items[place] for place in after)
 
     async def test_a_long_playlist_is_replaced_as_a_whole(self, server: PlaylistServer, world: World) -> None:
-        remote_id = await server.create_playlist("Long", some(world, 400))
-        wanted = tuple(reversed(some(world, 350, 5)))
+        remote_id = await server.create_playlist("Long", some(world, min(400, self.longest)))
+        wanted = tuple(reversed(some(world, min(350, self.longest), 5)))
         await server.set_playlist_items(remote_id, wanted)
         assert await server.playlist_items(remote_id) == wanted
         await server.delete_playlist(remote_id)

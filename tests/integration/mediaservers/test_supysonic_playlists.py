@@ -123,6 +123,8 @@ async def world(real: Supysonic) -> AsyncIterator[SupysonicWorld]:
 
 
 class TestSupysonicPlaylists(PlaylistContract):
+    longest = 260
+
     async def test_a_new_playlist_is_private(self, server: PlaylistServer, world: SupysonicWorld) -> None:
         remote_id = await server.create_playlist("Mine alone", world.items[:2])
         assert (await world.ask("getPlaylist", id=remote_id))["playlist"]["public"] is False
