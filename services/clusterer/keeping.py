@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 _NAME_STAYS = 0.5
 """Share of common tracks (Jaccard) from which a refreshed playlist keeps the name it has."""
-_PATIENCE_S = 5.0
 _LOOK_AGAIN_S = 0.1
 
 
@@ -194,18 +193,18 @@ def _same(event: PlaylistSaved, held: Held) -> bool:
     return event.track_ids == held.track_ids and event.name == held.name
 
 
-async def keep(command: KeepPlaylists, pool: Pool) -> Outcome:
-    """Handle ``KeepPlaylists``. Waits a moment for the read models to know the clustering's end, and raises
-    ``StoreUnavailable`` while they do not; ``LibraryUnusable`` (clustering_unfinished, unknown_proposal) when there is
+async def keep(command: KeepPlaylists, pool: Pool, *, patience_s: float = 5.0) -> Outcome:
+    """Handle ``KeepPlaylists``. Waits up to ``patience_s`` for the read models to know the clustering's end, and raises
+    ``StoreUnavailable`` if they do not; ``LibraryUnusable`` (clustering_unfinished, unknown_proposal) when there is
     nothing to keep."""
-    situation = await _situation(command, pool)
+    situation = await _situation(command, pool, patience_s)
     saved, kept = decide(situation, sync=command.sync)
     events = [wrap(event, id=derived_id("kept", command.run_id, event.playlist_id, event.number)) for event in saved]
     return Outcome(events=(*events, wrap(kept)))
 
 
-async def _situation(command: KeepPlaylists, pool: Pool) -> Situation:
-    deadline = time.monotonic() + _PATIENCE_S
+async def _situation(command: KeepPlaylists, pool: Pool, patience_s: float) -> Situation:
+    deadline = time.monotonic() + patience_s
     while True:
         async with _reading(pool) as connection:
             seed = await _finished(command, connection)

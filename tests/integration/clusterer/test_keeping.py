@@ -15,6 +15,7 @@ from shared.events import (
     ClusteringFailed,
     ClusteringOptions,
     ClusteringRequested,
+    ClusterRecipe,
     LibraryTrack,
     ManualRecipe,
     PlaylistDeleted,
@@ -128,19 +129,16 @@ async def test_a_name_given_by_the_listener_outlives_any_number_of_refreshes(her
 async def test_pins_and_exclusions_hold_and_removed_tracks_do_not_come_back(here: World) -> None:
     await _clustered(here, FIRST, Slow_soul=range(20))
     (soul,) = (await _keep(here, FIRST)).created
-    (row,) = await here.rows("SELECT recipe FROM playlists")
-    saved = PlaylistSaved.model_validate(
-        {
-            "playlist_id": soul,
-            "number": 2,
-            "name": "Slow soul",
-            "recipe": {"kind": "cluster", "clustering_id": FIRST, "number": 1},
-            "track_ids": _tracks(range(20)),
-            "pinned": _tracks([19]),
-            "excluded": _tracks([4]),
-            "excluded_artists": ["ARTIST 3"],
-            "action": "edited",
-        }
+    saved = PlaylistSaved(
+        playlist_id=soul,
+        number=2,
+        name="Slow soul",
+        recipe=ClusterRecipe(clustering_id=FIRST, number=1),
+        track_ids=_tracks(range(20)),
+        pinned=_tracks([19]),
+        excluded=_tracks([4]),
+        excluded_artists=("ARTIST 3",),
+        action="edited",
     )
     await here.happened(saved, TracksRemoved(run_id=given.RUN, server_id=given.SERVER, track_ids=_tracks([6])))
     await here.projected()
@@ -169,12 +167,9 @@ async def test_playlists_made_by_hand_are_never_taken_for_one(here: World) -> No
         await _keep(here, FIRST, 9)
 
 
-async def test_it_waits_for_the_read_models_and_not_for_a_clustering_that_failed(
-    here: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(keeping, "_PATIENCE_S", 0.2)
+async def test_it_waits_for_the_read_models_and_not_for_a_clustering_that_failed(here: World) -> None:
     with pytest.raises(StoreUnavailable, match="do not know yet"):
-        await _keep(here, FIRST)
+        await keeping.keep(KeepPlaylists(run_id=FIRST), here.pool, patience_s=0.2)
     await here.happened(
         ClusteringRequested(run_id=FIRST, options=ClusteringOptions(), seed=1),
         ClusteringFailed(run_id=FIRST, reason="cancelled", detail="The clustering was cancelled."),
