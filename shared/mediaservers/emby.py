@@ -7,6 +7,7 @@ subtitles.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from shared.mediaservers.base import ServerConfig
@@ -16,7 +17,8 @@ from shared.mediaservers.mediabrowser_answers import Entries, Json, lyrics_strea
 from shared.mediaservers.mediabrowser_api import listed, one_item, rename_item
 from shared.mediaservers.mediabrowser_client import Dialect, MediaBrowserClient
 
-_DIALECT = Dialect("an Emby server", "emby", "X-Emby-Authorization", "Emby", "X-Emby-Token", "Users/Query")
+_ID = re.compile(r"[0-9A-Za-z-]{1,64}")
+_DIALECT = Dialect("an Emby server", "emby", "X-Emby-Authorization", "Emby", "X-Emby-Token", "Users/Query", _ID)
 
 
 class EmbyServer(MediaBrowserServer):

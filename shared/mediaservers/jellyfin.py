@@ -7,6 +7,7 @@ not use the call that renames a playlist, while it may write the playlist's item
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from shared.errors import ServerRefused
@@ -17,7 +18,8 @@ from shared.mediaservers.mediabrowser_answers import Entries, Json, parse_lyrics
 from shared.mediaservers.mediabrowser_api import listed, one_item, rename_item
 from shared.mediaservers.mediabrowser_client import Dialect, MediaBrowserClient
 
-_DIALECT = Dialect("a Jellyfin server", "", "Authorization", "MediaBrowser", None, "Users")
+_UUID = re.compile(r"[0-9a-f]{8}(-?)[0-9a-f]{4}\1[0-9a-f]{4}\1[0-9a-f]{4}\1[0-9a-f]{12}", re.IGNORECASE)
+_DIALECT = Dialect("a Jellyfin server", "", "Authorization", "MediaBrowser", None, "Users", _UUID)
 _NO_ENTRY = "0" * 32
 
 

@@ -22,7 +22,6 @@ from shared.mediaservers.base import (
 from shared.mediaservers.descriptions import clean_text
 from shared.mediaservers.mediabrowser_answers import (
     Entries,
-    parse_id,
     parse_item,
     parse_library,
     parse_played,
@@ -81,7 +80,7 @@ class MediaBrowserServer:
 
     async def open_audio(self, item_id: str, *, byte_range: str | None = None) -> AudioStream:
         """The original file as a download; as a static stream where the user may not download."""
-        if parse_id(item_id) is None:
+        if not self._client.possible(item_id):
             raise ServerRefused("not_found", f"{self._client.name} has no track with this id")
         try:
             return await self._audio(f"Items/{item_id}/Download", {}, byte_range)
@@ -147,7 +146,7 @@ class MediaBrowserServer:
     async def lyrics(self, item_id: str) -> str | None:
         """The words of a track, None where there are none (or no such track)."""
         try:
-            return await self._api.lyrics(item_id) if parse_id(item_id) else None
+            return await self._api.lyrics(item_id) if self._client.possible(item_id) else None
         except ServerRefused as error:
             if error.reason != "not_found":
                 raise
@@ -170,8 +169,11 @@ class MediaBrowserServer:
                 raise ServerRefused("not_found", f"{gone}; choose the libraries of this server again")
 
     async def _ask_for(self, item_ids: Sequence[str]) -> dict[str, LibraryTrack]:
-        ids = ",".join(item_id for item_id in item_ids if parse_id(item_id))
-        found = await self._api.items("tracks", 0, len(item_ids), ids=ids, fields=FIELDS)
+        """Tracks by id; those that the server does not know are missing."""
+        known = [item_id for item_id in item_ids if self._client.possible(item_id)]
+        if not known:
+            return {}
+        found = await self._api.items("tracks", 0, len(known), ids=",".join(known), fields=FIELDS)
         parsed = [parse_item(self._server_id, item) for item in found.items]
         return {item.item_id: item.track for item in parsed if item and item.track}
 

@@ -8,6 +8,7 @@ in a header only, never in an address.
 from __future__ import annotations
 
 import asyncio
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -49,6 +50,8 @@ class Dialect:
     """The header of the token alone; None where the token stands in ``header``."""
     users: str
     """The path that lists users."""
+    ids: re.Pattern[str]
+    """What the ids of items look like; anything else would be misread, or spoil the whole call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +94,10 @@ class MediaBrowserClient:
     def account(self) -> str:
         """The user name as given, else as found; empty before anything was found."""
         return self._username or (self._login.user.name if self._login else "")
+
+    def possible(self, item_id: str) -> bool:
+        """Whether this can be an id of the server."""
+        return self.dialect.ids.fullmatch(item_id) is not None
 
     async def user_id(self) -> str:
         """The id of the user; logs in if need be."""

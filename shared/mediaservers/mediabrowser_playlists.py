@@ -12,7 +12,6 @@ from shared.mediaservers.mediabrowser_answers import (
     Entry,
     parse_created,
     parse_entry,
-    parse_id,
     parse_playlist,
 )
 from shared.mediaservers.mediabrowser_api import MediaBrowserApi
@@ -49,7 +48,7 @@ class MediaBrowserPlaylists:
 
         A name too long for a folder is given after the playlist was made.
         """
-        batches = list(chunked(_usable(item_ids), BATCH))
+        batches = list(chunked(self._usable(item_ids), BATCH))
         name = fit_name(name)
         short = fit_bytes(name, FOLDER_BYTES)
         playlist_id = await self._make(short, batches[0] if batches else ())
@@ -69,7 +68,7 @@ class MediaBrowserPlaylists:
         Where an item may not repeat, an entry that a person has doubled shares its id with its double, and removing
         one removes both: then a second look puts back what is missing.
         """
-        wanted = _usable(item_ids)
+        wanted = self._usable(item_ids)
         for _ in range(2):
             entries = await self._entries(playlist_id)
             edit = plan([entry.item_id for entry in entries], wanted, repeats=self._api.repeats)
@@ -159,8 +158,12 @@ class MediaBrowserPlaylists:
         if item.get("Type") != "Playlist":
             raise ServerRefused("refused", f"{self._api.client.name} has something else under the id of this playlist")
 
+    def _usable(self, item_ids: Sequence[str]) -> list[str]:
+        """The ids without those that cannot be the server's: one of them would spoil a whole batch."""
+        return [item_id for item_id in item_ids if self._api.client.possible(item_id)]
+
     def _check(self, playlist_id: str) -> None:
-        if parse_id(playlist_id) is None:
+        if not self._api.client.possible(playlist_id):
             raise ServerRefused("not_found", f"{self._api.client.name} has no playlist with this id")
 
 
@@ -172,8 +175,3 @@ def fit_name(name: str) -> str:
 def fit_bytes(name: str, limit: int) -> str:
     """The beginning of ``name`` that is at most ``limit`` bytes of UTF-8."""
     return name.encode()[:limit].decode("utf-8", "ignore").rstrip()
-
-
-def _usable(item_ids: Sequence[str]) -> list[str]:
-    """The ids without those that cannot be the server's: one of them would spoil a whole batch."""
-    return [item_id for item_id in item_ids if parse_id(item_id) is not None]

@@ -12,7 +12,7 @@ from uuid import NAMESPACE_URL, uuid5
 
 from aiohttp import web
 
-from tests.music import Song
+from shared.mediaservers.tags import read_tags
 
 Json = dict[str, Any]
 Kind = Literal["jellyfin", "emby"]
@@ -123,25 +123,28 @@ def _synthetic(kind: Kind, count: int) -> list[tuple[str, Json, bytes]]:
     return found
 
 
-def track_of(kind: Kind, library: str, root: Path, song: Song, number: int) -> Track:
-    """A file of a generated library as a scan would find it."""
-    path = root / song.path
-    track_id = make_id(kind, song.path)
-    moment = datetime(2021, 1, 1) + timedelta(minutes=number)  # noqa: DTZ001
-    tags = {
-        "Name": song.title,
-        "Album": song.album,
-        "AlbumArtist": song.album_artist or song.artist,
-        "Artists": [song.artist],
-        "ArtistItems": [{"Name": song.artist, "Id": make_id(kind, song.artist)}],
-        "Genres": [song.genre],
-        "ProductionYear": song.year,
-        "IndexNumber": song.track_number,
-        "ParentIndexNumber": song.disc_number,
-        "RunTimeTicks": int(song.duration_s * TICKS),
+def track_of(kind: Kind, library: str, path: Path, number: int) -> Track:
+    """A file as a scan would find it, the ``number``-th that the server ever saw."""
+    track_id = make_id(kind, path)
+    with path.open("rb") as file:
+        tags = read_tags(file, path.name)
+    named: Json = {
+        "Name": tags.title,
+        "Album": tags.album,
+        "AlbumArtist": tags.album_artist,
+        "Artists": [tags.artist],
+        "ArtistItems": [{"Name": tags.artist, "Id": make_id(kind, tags.artist)}],
+        "Genres": [tags.genre],
+        "ProductionYear": tags.year,
+        "IndexNumber": tags.track_number,
+        "ParentIndexNumber": tags.disc_number,
+        "RunTimeTicks": int((tags.duration_s or 0) * TICKS),
     }
-    file = _file(kind, track_id, str(path), path.read_bytes(), moment, str(path.stat().st_mtime_ns))
-    return Track(track_id, library, {**file, **tags}, path)
+    moment = datetime(2021, 1, 1) + timedelta(minutes=number)  # noqa: DTZ001
+    changed = str(path.stat().st_mtime_ns)
+    return Track(
+        track_id, library, {**_file(kind, track_id, str(path), path.read_bytes(), moment, changed), **named}, path
+    )
 
 
 def _file(kind: Kind, track_id: str, path: str, audio: bytes, moment: datetime, changed: str = "0") -> Json:

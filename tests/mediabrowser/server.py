@@ -83,6 +83,7 @@ class TestServer:
     playlists: Playlists = field(init=False)
     spec: Validator = field(init=False)
     port: int = 0
+    _indexed: list[Track] | None = None
     _by_id: dict[str, Track] = field(default_factory=dict)
     _runner: web.AppRunner | None = None
 
@@ -339,7 +340,8 @@ class TestServer:
         return web.json_response(content | ({} if total is None else {"TotalRecordCount": total, "StartIndex": start}))
 
     def track(self, track_id: str) -> Track | None:
-        if len(self._by_id) != len(self.tracks):
+        if self._indexed is not self.tracks or len(self._by_id) != len(self.tracks):
+            self._indexed = self.tracks
             self._by_id = {track.id: track for track in self.tracks}
         return self._by_id.get(track_id.replace("-", ""))
 
