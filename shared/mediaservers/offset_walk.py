@@ -51,11 +51,13 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """``parts`` that are left, the first of them begun; ``offset`` into it, ``anchor`` the id just before that."""
+    """``parts`` that are left, the first of them begun; ``offset`` into it, ``anchor`` the id just before that, and
+    ``total``, the length of its list when it was last read."""
 
     parts: tuple[Part, ...]
     offset: int = 0
     anchor: str | None = None
+    total: int = 0
     steps_back: int = 0
     incomplete: bool = False
 
@@ -118,7 +120,9 @@ class OffsetWalk:
                 if found == 0 or found + 1 < len(ids) or place.offset >= window.total:
                     return place, replace(window, rows=window.rows[found + 1 :])
             else:
-                place = replace(place, offset=max(0, place.offset - PAGE), anchor=None, incomplete=True)
+                lost = max(0, place.total - window.total)
+                back = max(0, min(place.offset - lost, window.total) - PAGE)
+                place = replace(place, offset=back, anchor=None, total=window.total, incomplete=True)
             place = replace(place, steps_back=place.steps_back + 1)
             if place.steps_back > MAX_STEPS_BACK:
                 raise ServerUnavailable("the server's list keeps changing while it is read; try again after its scan")
@@ -149,5 +153,6 @@ def _advance(place: Place, window: Window) -> tuple[Place, list[str]]:
     nameless = any(row.row_id is None for row in rows)
     incomplete = place.incomplete or bool(problems) or nameless or not window.settled
     if rows and offset < window.total:
-        return replace(place, offset=offset, anchor=rows[-1].row_id, incomplete=incomplete), problems
+        read = replace(place, offset=offset, anchor=rows[-1].row_id, total=window.total, incomplete=incomplete)
+        return read, problems
     return Place(place.parts[1:], steps_back=place.steps_back, incomplete=incomplete), problems
