@@ -63,14 +63,15 @@ class User:
     administrator: bool = False
 
 
-def parse_json(answer: Answer, who: str, kind: str) -> object:
+def parse_json(answer: Answer, who: str, kind: str, hide: tuple[str, ...] = ()) -> object:
     """The JSON of an answer, None for an empty one (what writes are answered with).
 
+    ``who`` and ``kind`` name the server in messages, ``hide`` is blotted out of what it says.
     Raises ``ServerRefused`` with the server's own words for a status of 400 and above, ``ServerUnavailable`` for half
     an answer, ``ServerMisbehaved`` for anything that is no JSON.
     """
     if answer.status >= 400:
-        raise parse_refusal(answer, who)
+        raise parse_refusal(answer, who, hide)
     body = answer.body.decode("utf-8", "replace").strip()
     if not body and answer.status == 204:
         return None
@@ -84,11 +85,13 @@ def parse_json(answer: Answer, who: str, kind: str) -> object:
     raise ServerMisbehaved("not_json", f"{who} answered with {what}; is this the address of {kind}?")
 
 
-def parse_refusal(answer: Answer, who: str) -> ServerRefused:
+def parse_refusal(answer: Answer, who: str, hide: tuple[str, ...] = ()) -> ServerRefused:
     """A refusal in the server's own words, as far as it has any."""
     reason = _REASONS.get(answer.status, "refused")
     said = f"{who} answered HTTP {answer.status}{phrase(answer.status)}"
     words = _words(answer)
+    for secret in filter(None, hide):
+        words = words and words.replace(secret, "***")
     return ServerRefused(reason, f"{said}: {words}" if words else said)
 
 

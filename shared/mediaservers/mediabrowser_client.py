@@ -191,11 +191,15 @@ class MediaBrowserClient:
     def _still_refused(self, answer: Answer) -> None:
         """The login has just worked, so it is the right that is missing."""
         if answer.status == HTTPStatus.UNAUTHORIZED:
-            words = parse_refusal(answer, self.name).detail
+            words = parse_refusal(answer, self.name, self._hidden()).detail
             raise ServerRefused("forbidden", f"{words}; {self.account} may not do this")
 
     def _read(self, answer: Answer) -> object:
-        return parse_json(answer, self.name, self.dialect.kind)
+        return parse_json(answer, self.name, self.dialect.kind, self._hidden())
+
+    def _hidden(self) -> tuple[str, ...]:
+        """What a server must not get to say in our name."""
+        return (self._secret, self._login.token if self._login else "")
 
     def _headers(self, token: str | None) -> dict[str, str]:
         parts = {"Client": "Starling", "Device": "Starling", "DeviceId": self._device, "Version": VERSION}

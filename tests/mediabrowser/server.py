@@ -29,7 +29,7 @@ PASSWORD = 'open "sésame"'
 API_KEY = "0f1e2d3c4b5a69788796a5b4c3d2e1f0"
 ADMINISTRATOR = "root"
 MAX_IDS = 100
-UNDESCRIBED = {400, 401, 404, 416}
+UNDESCRIBED = {400, 401, 403, 404, 416}
 """Refusals that the description leaves out, at least of some calls."""
 SHOWN_TO_SPEC = 3
 """Items of a long answer that are checked: they are all made alike."""
@@ -149,9 +149,8 @@ class TestServer:
     async def _serve(self, request: web.Request) -> web.StreamResponse:
         self.calls.append(request)
         body = await request.read()
-        for order in self.orders:
-            if order.due():
-                return await order.fault(request, lambda: self._obey(request, body))
+        for order in [order for order in self.orders if order.due()]:
+            return await order.fault(request, lambda: self._obey(request, body))
         await asyncio.sleep(self.delay_s)
         return await self._obey(request, body)
 
