@@ -6,12 +6,15 @@ from collections.abc import Collection
 from itertools import count
 
 _NAMELESS = "Playlist"
+_CERTAIN = 40
+"""Letters that two names begin with and are still thought one by accident."""
 
 
 def fitting(name: str, limit: int) -> str:
-    """``name`` on one line, at most ``limit`` characters long."""
+    """``name`` on one line, at most ``limit`` bytes of UTF-8: some servers count those, and no server takes fewer
+    characters than bytes."""
     printable = "".join(letter if ord(letter) >= 32 and ord(letter) != 127 else " " for letter in name)
-    return printable.strip()[:limit].rstrip() or _NAMELESS[:limit]
+    return _cut(printable.strip(), limit) or _NAMELESS
 
 
 def free(name: str, taken: Collection[str], limit: int) -> str:
@@ -23,5 +26,18 @@ def free(name: str, taken: Collection[str], limit: int) -> str:
     return next(candidate for candidate in numbered if candidate.casefold() not in folded)
 
 
+def alike(listed: str, written: str) -> bool:
+    """Whether a server may have made ``listed`` of the name ``written``: servers drop spaces and odd characters, and
+    some cut what is long."""
+    one, other = (
+        "".join(letter for letter in name.casefold() if letter.isalnum()) or name for name in (listed, written)
+    )
+    return one == other or (len(one) >= _CERTAIN and other.startswith(one))
+
+
 def _with_suffix(name: str, suffix: str, limit: int) -> str:
-    return name[: max(0, limit - len(suffix))].rstrip() + suffix
+    return _cut(name, limit - len(suffix)) + suffix
+
+
+def _cut(name: str, limit: int) -> str:
+    return name.encode()[: max(0, limit)].decode(errors="ignore").rstrip()

@@ -9,6 +9,7 @@ from dataclasses import replace
 import structlog
 
 from services.syncer.journal import Entry, Items, Journal
+from services.syncer.names import alike
 from shared.errors import Permanent, ServerMisbehaved, StoreUnavailable, Transient
 from shared.mediaservers.base import PlaylistServer
 
@@ -69,11 +70,11 @@ async def _restore(server: PlaylistServer, journal: Journal, entry: Entry) -> No
 
 
 async def orphan(server: PlaylistServer, entry: Entry) -> str | None:
-    """The playlist that we made but did not live to write down: of exactly the name we were about to use, not there
-    before, and holding nothing but what we wanted in it, in that order. Of several the fullest."""
+    """The playlist that we made but did not live to write down: of the name we were about to use, not there before,
+    and holding nothing but what we wanted in it, in that order. Of several the fullest."""
     found: list[tuple[int, str]] = []
     for playlist in await server.playlists():
-        if playlist.name == entry.name and playlist.remote_id not in entry.listed:
+        if playlist.remote_id not in entry.listed and alike(playlist.name, entry.name):
             items = await server.playlist_items(playlist.remote_id)
             if in_order_within(items, entry.wanted or ()):
                 found.append((len(items), playlist.remote_id))

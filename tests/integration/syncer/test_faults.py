@@ -1,0 +1,135 @@
+"""A fault at every single call of a sync: the server ends with the old playlist or the new one, and the next try
+completes."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from uuid import UUID
+
+import pytest
+
+from services.syncer.journal import Journal
+from services.syncer.writing import LeftAlone, NotWritten, Wanted, Writer, Written
+from shared.mediaservers.base import PlaylistServer
+from shared.messages import uuid7
+from tests import given
+from tests.integration.mediaservers.playlist_contract import BreakableWorld, Fault, listing
+from tests.integration.syncer.worlds import KINDS, server_world, some
+from tests.subsonic.supysonic_server import Supysonic
+from tests.world import World
+
+OLD, NEW = range(5), (11, 3, 9, 0, 12, 14)
+FAULTS: tuple[Fault, ...] = ("error", "cut", "cut_after")
+pytestmark = pytest.mark.usefixtures("short_urls")
+Write = Callable[[], Awaitable[Written | LeftAlone]]
+
+
+@asynccontextmanager
+async def scene(here: World, real: Supysonic, kind: str) -> AsyncIterator[Scene]:
+    """A server of this kind, with a playlist made by hand that nothing may change."""
+    async with server_world(kind, real) as world:
+        server = world.connect()
+        by_hand = await world.by_hand("By hand", some(world, range(5)))
+        hand_made = await world.stored(by_hand)
+        try:
+            yield Scene(here, world, server)
+        finally:
+            await server.close()
+        assert await world.stored(by_hand) == hand_made
+
+
+@dataclass
+class Scene:
+    """One server, and playlists that are written to it."""
+
+    here: World
+    world: BreakableWorld
+    server: PlaylistServer
+
+    async def write(self, playlist_id: UUID, title: str, numbers: Sequence[int]) -> Written | LeftAlone:
+        journal = Journal(self.here.connection, playlist_id, given.SERVER, self.server.account, uuid7())
+        return await Writer(self.server, journal).write(Wanted(title, some(self.world, numbers)))
+
+    async def broken(self, number: int, fault: Fault, write: Write) -> tuple[bool, bool]:
+        """Write while a call breaks: whether that was told, and whether the call was reached at all."""
+        calls = self.world.calls()
+        self.world.break_call(number, fault)
+        try:
+            assert isinstance(await write(), Written)
+        except NotWritten as error:
+            assert error.restored is not False
+            failed = True
+        else:
+            failed = False
+        reached = self.world.calls() - calls >= number
+        self.world.break_call(0, fault)
+        return failed, reached
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_new_playlist_is_there_or_not_and_after_another_try_once(
+    here: World, real: Supysonic, kind: str
+) -> None:
+    async with scene(here, real, kind) as it:
+        assert sum([await _create_with_each_call_broken(it, fault) for fault in FAULTS]) > 2
+
+
+async def _create_with_each_call_broken(it: Scene, fault: Fault) -> int:
+    before = await listing(it.server)
+    number, reached, failures = 0, True, 0
+    while reached:
+        number += 1
+        playlist_id = uuid7()
+
+        async def write(playlist_id: UUID = playlist_id) -> Written | LeftAlone:
+            return await it.write(playlist_id, "New", NEW)
+
+        failed, reached = await it.broken(number, fault, write)
+        failures += failed
+        if failed:
+            assert await listing(it.server) == before
+        again = await write()
+        assert isinstance(again, Written)
+        assert (await listing(it.server)).keys() - before.keys() == {again.remote_id}
+        assert await it.server.playlist_items(again.remote_id) == some(it.world, NEW)
+        assert (await write()) == Written("unchanged", again.remote_id, "New", len(NEW), 0)
+        await it.server.delete_playlist(again.remote_id)
+        await it.here.connection.execute("DELETE FROM sync_journal")
+    assert number > 3
+    return failures
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_changed_playlist_is_the_old_or_the_new_one_and_after_another_try_the_new(
+    here: World, real: Supysonic, kind: str
+) -> None:
+    async with scene(here, real, kind) as it:
+        playlist_id = uuid7()
+        made = await it.write(playlist_id, "Old", OLD)
+        assert isinstance(made, Written)
+        failures = [await _change_with_each_call_broken(it, fault, playlist_id, made.remote_id) for fault in FAULTS]
+        assert sum(failures) > 2
+
+
+async def _change_with_each_call_broken(it: Scene, fault: Fault, playlist_id: UUID, remote_id: str) -> int:
+    async def write() -> Written | LeftAlone:
+        return await it.write(playlist_id, "New", NEW)
+
+    old = await listing(it.server)
+    new = {**old, remote_id: "New"}
+    number, reached, failures = 0, True, 0
+    while reached:
+        number += 1
+        failed, reached = await it.broken(number, fault, write)
+        failures += failed
+        assert await listing(it.server) == (old if failed else new)
+        assert await it.server.playlist_items(remote_id) == some(it.world, OLD if failed else NEW)
+        updated = Written("updated", remote_id, "New", len(NEW), 0, 4, 3)
+        assert await write() == (updated if failed else Written("unchanged", remote_id, "New", len(NEW), 0))
+        assert await listing(it.server) == new
+        assert await it.server.playlist_items(remote_id) == some(it.world, NEW)
+        assert isinstance(await it.write(playlist_id, "Old", OLD), Written)
+    assert number > 3
+    return failures
