@@ -57,7 +57,7 @@ function More({ state, set }) {
       <${NumberField} label="Playlists, at most" name="playlists_max" value=${state.most} placeholder="40" min="1" max="400" onInput=${set("most")} />
     </div>
     <label class="field"><span>How long to search</span>
-      <select value=${state.care} onChange=${(event) => set("care")(event.target.value)}>${Object.entries(CARE).map(([key, { label, evaluations }]) => html`<option key=${key} value=${key}>${label} (at most ${plural(evaluations, "try", "tries")})</option>`)}</select>
+      <select aria-label="How long to search" value=${state.care} onChange=${(event) => set("care")(event.target.value)}>${Object.entries(CARE).map(([key, { label, evaluations }]) => html`<option key=${key} value=${key}>${label} (at most ${plural(evaluations, "try", "tries")})</option>`)}</select>
     </label>
     ${libraries.length > 1 && html`<${Ticks} legend="Libraries; none ticked is all" options=${libraries} chosen=${state.libraries} onChange=${set("libraries")} />`}
     <${Ticks} legend="Ways of grouping; none ticked is all that suit" options=${Object.entries(METHODS)} chosen=${state.methods} onChange=${set("methods")} />

@@ -3,10 +3,10 @@ import { bpm, span } from "../app/format.js";
 import { tagName } from "../app/sound.js";
 
 const ENERGY = [
-  [0.25, "very gentle"],
-  [0.45, "gentle"],
-  [0.65, "lively"],
-  [0.85, "intense"],
+  [0.3, "very gentle"],
+  [0.48, "gentle"],
+  [0.65, "medium energy"],
+  [0.82, "intense"],
   [Infinity, "very intense"],
 ];
 

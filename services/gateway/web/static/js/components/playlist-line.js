@@ -46,12 +46,14 @@ export function PlaylistLine({ tracks }) {
   const energies = points.map((point) => point.energy);
   const known = tempi.filter((tempo) => tempo !== null);
   const [slow, fast] = known.length ? [Math.min(...known), Math.max(...known)] : [0, 0];
-  const words = `From the first song to the last the tempo ${trend(tempi, 6)}, between ${bpm(slow)} and ${bpm(fast)} BPM, and the energy ${trend(energies, 0.05)}.`;
+  const steady = known.length > 2;
+  const tempo = steady ? `the tempo ${trend(tempi, 6)}, between ${bpm(slow)} and ${bpm(fast)} BPM, and ` : "";
+  const words = `From the first song to the last ${tempo}the energy ${trend(energies, 0.05)}.`;
   return html`<figure class="playlist-line card">
-    <figcaption class="legend"><span class="legend-item line-tempo"><i />Tempo, ${bpm(slow)} to ${bpm(fast)} BPM</span><span class="legend-item line-energy"><i />Energy, gentle to intense</span></figcaption>
+    <figcaption class="legend">${steady && html`<span class="legend-item line-tempo"><i />Tempo, ${bpm(slow)} to ${bpm(fast)} BPM</span>`}<span class="legend-item line-energy"><i />Energy, gentle to intense</span></figcaption>
     <svg viewBox="0 0 ${WIDE} ${HIGH}" preserveAspectRatio="none" role="img" aria-label=${words}>
       <path class="line-energy" d=${path(energies, 0, 1)} />
-      <path class="line-tempo" d=${path(tempi, Math.min(slow, 60), Math.max(fast, 160))} />
+      ${steady && html`<path class="line-tempo" d=${path(tempi, Math.min(slow, 60), Math.max(fast, 160))} />`}
     </svg>
     <p class="playlist-line-ends" aria-hidden="true"><span>first song</span><span>last song</span></p>
   </figure>`;

@@ -25,7 +25,7 @@ const newId = () => crypto.randomUUID?.() ?? "10000000-1000-4000-8000-1000000000
 const parametersFor = (kind, before) => ({ ...before, ...(kind === "clustering" ? { clustering: { ...before?.clustering, save: true } } : {}) });
 
 function Select({ label, value, options, onChange }) {
-  return html`<label class="field"><span>${label}</span><select value=${value} onChange=${(event) => onChange(event.target.value)}>${options.map(([key, text]) => html`<option key=${key} value=${key}>${text}</option>`)}</select></label>`;
+  return html`<label class="field"><span>${label}</span><select aria-label=${label} value=${value} onChange=${(event) => onChange(event.target.value)}>${options.map(([key, text]) => html`<option key=${key} value=${key}>${text}</option>`)}</select></label>`;
 }
 
 /** When, in plain words; the five fields of cron are behind "Advanced". */
