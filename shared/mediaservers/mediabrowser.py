@@ -34,6 +34,7 @@ from shared.mediaservers.ranges import no_such_range
 from shared.mediaservers.tasting import look_around, taste_some
 
 FIELDS = "Path,Genres,DateCreated,MediaSources"
+_BARE = {"enableImages": "false", "enableUserData": "false"}
 ASKED_AT_ONCE = 100
 _LISTENED = ("IsPlayed", "IsFavorite", "Likes")
 """The servers join several filters with "and", so each is asked for by itself."""
@@ -157,8 +158,8 @@ class MediaBrowserServer:
         await self._client.close()
 
     async def _tracks(self, library: str | None, start: int, limit: int) -> Entries:
-        within = {} if library is None else {"parentId": library}
-        return await self._api.items("tracks", start, limit, includeItemTypes="Audio", fields=FIELDS, **within)
+        query = _BARE if library is None else {**_BARE, "parentId": library}
+        return await self._api.items("tracks", start, limit, includeItemTypes="Audio", fields=FIELDS, **query)
 
     async def _see_libraries(self, chosen: tuple[str, ...]) -> None:
         """A library that is gone must not be asked for: the servers then list everything instead."""

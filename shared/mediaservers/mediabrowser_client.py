@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import re
 import secrets
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -32,6 +33,9 @@ from shared.mediaservers.mediabrowser_answers import (
 
 VERSION = "1.0"
 LOGOUT_S = 2.0
+REFUSED_LOGINS = 2
+REFUSED_S = 60.0
+"""After so many wrong passwords in a row, do not try again for so long: servers lock a user out after a few more."""
 _TEXT_TYPES = ("application/json", "application/problem+json", "application/xml", "text/")
 
 
@@ -84,6 +88,8 @@ class MediaBrowserClient:
         self._device = f"starling-{secrets.token_hex(8)}"
         self._login: Login | None = None
         self._entering = asyncio.Lock()
+        self._refusals = 0
+        self._refused_at = 0.0
 
     @property
     def name(self) -> str:
@@ -168,12 +174,17 @@ class MediaBrowserClient:
             return self._login
 
     async def _with_password(self) -> Login:
+        wrong = ServerRefused("wrong_password", f"{self.name} does not accept this user name and password")
+        if self._refusals >= REFUSED_LOGINS and time.monotonic() - self._refused_at < REFUSED_S:
+            raise wrong
         body = Content(json={"Username": self._username, "Pw": self._secret})
         answer = await self._http.send("POST", "Users/AuthenticateByName", {}, self._headers(None), body)
         if answer.status in {401, 403}:
-            raise ServerRefused("wrong_password", f"{self.name} does not accept this user name and password")
+            self._refusals, self._refused_at = self._refusals + 1, time.monotonic()
+            raise wrong
         self._api_is_there(answer)
         token, user = parse_login(self._read(answer))
+        self._refusals = 0
         return Login(token, user)
 
     async def _with_token(self) -> Login:

@@ -22,6 +22,7 @@ BATCH = 100
 FOLDER_BYTES = 200
 """A new playlist becomes a folder named after it; file systems end at 255 bytes, and the servers add some."""
 NAME_LETTERS = 255
+MAX_ENTRIES = 1_000_000
 _READS = 3
 
 
@@ -117,9 +118,9 @@ class MediaBrowserPlaylists:
         while True:
             page = await self._api.entries(playlist_id, len(entries), PAGE)
             entries += [parse_entry(item) for item in page.items]
-            if not page.items or (len(page.items) < PAGE and len(entries) >= (page.total or 0)):
+            if not page.items or (len(page.items) < PAGE and len(entries) == page.total):
                 return entries, page.total
-            if page.total is not None and len(entries) > page.total:
+            if len(entries) > MAX_ENTRIES:
                 raise ServerMisbehaved("wrong_type", f"{self._api.client.name} lists a playlist without end")
 
     async def _make(self, name: str, item_ids: Sequence[str]) -> str:

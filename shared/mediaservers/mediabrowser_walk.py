@@ -3,7 +3,7 @@
 Both page by offset, and a list that changes while it is read shifts under the reader. So each page is asked for from
 one entry before its place, and that entry, the anchor, must be the one that ended the page before. If it is not, or if
 the total is another than before, the walk lists some tracks twice rather than leave one out, and calls itself
-incomplete. The end is where the server has nothing more, whatever total it announced.
+incomplete. The end is where the server has nothing more, or where a short page reaches the announced total exactly.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ async def read_on(fetch: Callable[[int, int], Awaitable[Entries]], place: Place)
         if place.total is not None and found.total not in (None, place.total):
             place = replace(place, incomplete=True)
         place = replace(place, total=place.total if found.total is None else found.total)
-        ended = len(found.items) < size and start + len(found.items) >= (found.total or 0)
+        ended = len(found.items) < size and start + len(found.items) == found.total
         if place.anchor is None:
             return place, found.items, ended or not found.items
         ids = [parse_id(item.get("Id")) for item in found.items]
@@ -83,20 +83,18 @@ async def read_on(fetch: Callable[[int, int], Awaitable[Entries]], place: Place)
 
 
 async def read_all(fetch: Callable[[int, int], Awaitable[Entries]], what: str) -> AsyncIterator[list[Json]]:
-    """Pages of a whole list, each entry once. Raises ``ServerUnavailable`` where the list has changed or is shorter
-    than announced: who asks wants all of it."""
-    place, seen, ended = Place(), set[str](), False
+    """Pages of a whole list. Raises ``ServerUnavailable`` where the list has changed or is shorter than announced: who
+    asks wants all of it."""
+    place, ended = Place(), False
     while not ended:
         place, items, ended = await read_on(fetch, place)
         if place.incomplete:
             raise ServerUnavailable(f"the server's list of {what} changed while it was read")
         place = _after(place, items)
-        fresh = [item for item in items if str(item.get("Id")) not in seen]
-        seen.update(str(item.get("Id")) for item in fresh)
-        if fresh:
-            yield fresh
-    if len(seen) < (place.total or 0):
-        raise ServerUnavailable(f"the server named {place.total} {what} and listed {len(seen)}")
+        if items:
+            yield items
+    if place.offset < (place.total or 0):
+        raise ServerUnavailable(f"the server named {place.total} {what} and listed {place.offset}")
 
 
 def _after(place: Place, items: list[Json]) -> Place:

@@ -13,6 +13,7 @@ import pytest
 from aiohttp import web
 
 from shared.errors import InvalidInput, RateLimited, ServerMisbehaved, ServerRefused, ServerUnavailable, StarlingError
+from shared.mediaservers import mediabrowser_client
 from shared.mediaservers.base import PlaylistServer, ServerConfig
 from shared.mediaservers.emby import EmbyServer
 from shared.mediaservers.jellyfin import JellyfinServer
@@ -229,6 +230,18 @@ class TestLogin:
         assert error.reason == "wrong_password"
         assert "does not accept this user name and password" in error.detail
         assert not (await client.test()).ok
+
+    async def test_a_wrong_password_is_not_tried_until_the_user_is_locked_out(
+        self, running: TestServer, connect: Connect, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        client = connect(As(USER, "wrong"))
+        for error in await asyncio.gather(*(failure(client.playlists()) for _ in range(10))):
+            assert isinstance(error, ServerRefused)
+            assert error.reason == "wrong_password"
+        assert logins(running) == 2
+        monkeypatch.setattr(mediabrowser_client, "REFUSED_S", 0.0)
+        running.listener.password = "wrong"
+        assert await client.playlists() == ()
 
     async def test_a_user_without_a_password_may_log_in(self, running: TestServer, connect: Connect) -> None:
         running.listener.password = ""

@@ -149,6 +149,7 @@ class TestWalk:
 
     @pytest.mark.parametrize("total", [0, 30, None])
     async def test_a_total_that_is_too_small_hides_nothing(self, music_server: TestServer, total: int | None) -> None:
+        music_server.largest_page = 13
         music_server.total_is = lambda _: total
         assert ids(await walked(music_server)) == [track.id for track in music_server.tracks]
 
