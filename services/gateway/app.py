@@ -21,7 +21,20 @@ from services.gateway.intake import Intake
 from services.gateway.live import Live
 from services.gateway.neighbours import Neighbours
 from services.gateway.openapi import document
-from services.gateway.routes import audio, clusterings, dead, live, operations, playlists, runs, servers, tracks
+from services.gateway.routes import (
+    audio,
+    clusterings,
+    dead,
+    live,
+    operations,
+    playlist_files,
+    playlists,
+    runs,
+    schedules,
+    servers,
+    sync,
+    tracks,
+)
 from services.gateway.state import GATEWAY, Gateway
 from services.gateway.tagging import LibraryTags
 from shared import postgres, secrets
@@ -40,7 +53,10 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *tracks.ENDPOINTS,
     *audio.ENDPOINTS,
     *clusterings.ENDPOINTS,
+    *playlist_files.ENDPOINTS,
     *playlists.ENDPOINTS,
+    *sync.ENDPOINTS,
+    *schedules.ENDPOINTS,
     *live.ENDPOINTS,
     *dead.ENDPOINTS,
     *operations.ENDPOINTS,

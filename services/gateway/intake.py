@@ -26,6 +26,7 @@ from shared.events import (
     RunResumed,
     Scope,
     ServerAdded,
+    ServerChanged,
     ServerRemoved,
 )
 from shared.events.base import RunEvent
@@ -85,11 +86,18 @@ class Intake:
         """Wait until what was written down there is visible. Raises ``ProblemError`` when it takes too long."""
         await self._arrivals.wait(position)
 
-    async def add_server(self, event: Envelope[ServerAdded], earlier: int) -> Appended:
-        """``earlier``: how many libraries have had this address before (they were removed since)."""
-        added = event.message
-        key = address_key(added.server_type, added.path, added.url, added.username)
-        return await self.append(Unit(id=uuid7(), events=[event], expect={f"server-address:{key}:{earlier}": 0}))
+    async def add_server(self, event: Envelope[ServerAdded], claim: Mapping[str, int]) -> Appended:
+        """``claim``: that nobody else took the address since it was free."""
+        return await self.append(Unit(id=uuid7(), events=[event], expect=claim))
+
+    async def change_server(self, event: ServerChanged, version: int, claim: Mapping[str, int]) -> Appended:
+        """``version`` of the library; ``claim`` as for a new one, where the address changes."""
+        expect = {f"server:{event.server_id}:{version}": 0, **claim}
+        return await self.append(Unit(id=uuid7(), events=[wrap(event)], expect=expect))
+
+    async def claims(self, subject: str) -> int:
+        """How often a subject was claimed."""
+        return await self._streams.log.version(subject)
 
     async def remove_server(self, server_id: UUID, runs: Sequence[UUID]) -> Appended:
         """``runs`` have only this library to look at, so they end with it."""
@@ -142,9 +150,9 @@ class Intake:
         )
         return await self.append(unit)
 
-    async def order(self, command: Command) -> Appended:
+    async def order(self, command: Command, unit_id: UUID) -> Appended:
         """A command that no event goes before."""
-        return await self.append(Unit(id=uuid7(), commands=[Send(wrap(command), high=True)]))
+        return await self.append(Unit(id=unit_id, commands=[Send(wrap(command, id=unit_id), high=True)]))
 
     async def call_off(self, event: RunEvent, version: int) -> Appended:
         """End a clustering or a sync. ``version`` is the run's, read before its state was looked at."""

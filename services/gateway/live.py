@@ -10,21 +10,25 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import structlog
 
 from services.gateway.arrivals import Arrivals
-from services.gateway.models.live import Hello, LiveServers, LiveTracks
+from services.gateway.clustering_progress import to_clusterings
+from services.gateway.models.clusterings import Clustering
+from services.gateway.models.live import Hello, LivePlaylist, LiveServers, LiveTracks
 from services.gateway.models.runs import Run
 from services.gateway.models.servers import Server
+from services.gateway.models.syncs import Sync
 from services.gateway.models.tracks import Track
 from services.gateway.presenting import to_tracks
 from services.gateway.problems import ProblemError
 from services.gateway.progress import to_runs
-from services.gateway.queries import runs, servers, tracks
+from services.gateway.queries import clusterings, playlists, runs, servers, syncs, tracks
 from services.gateway.state import reading
+from services.gateway.sync_progress import to_syncs
 from services.gateway.tagging import LibraryTags
 from shared import positions
 from shared.errors import StoreUnavailable
@@ -36,6 +40,8 @@ log = structlog.get_logger(__name__)
 
 MOST_LISTENERS = 200
 MOST_TRACKS = 20
+MOST_PLAYLISTS = 500
+Thing = Run | Clustering | Sync | LivePlaylist
 _PAUSE_S = 0.5
 _COUNTS_EVERY_S = 3.0
 
@@ -46,9 +52,21 @@ class News:
 
     position: int
     runs: Sequence[Run] = ()
+    clusterings: Sequence[Clustering] = ()
+    syncs: Sequence[Sync] = ()
+    playlists: Sequence[LivePlaylist] = ()
     tracks: Sequence[Track] = ()
     track_count: int = 0
     servers: Sequence[Server] | None = None
+
+    def by_event(self) -> Sequence[tuple[str, Sequence[Thing]]]:
+        """What is sent one by one, under the name of its event."""
+        return (
+            ("run", self.runs),
+            ("clustering", self.clusterings),
+            ("sync", self.syncs),
+            ("playlist", self.playlists),
+        )
 
 
 @dataclass(slots=True, eq=False)
@@ -56,7 +74,7 @@ class Mailbox:
     """What one listener has not been sent yet."""
 
     position: int
-    runs: dict[UUID, Run] = field(default_factory=dict)
+    changed: dict[tuple[str, UUID], Thing] = field(default_factory=dict)
     tracks: list[Track] = field(default_factory=list)
     track_count: int = 0
     servers: Sequence[Server] | None = None
@@ -66,12 +84,13 @@ class Mailbox:
     def put(self, news: News) -> None:
         """Add what is newer than what the listener has."""
         self.position = max(self.position, news.position)
-        self.runs |= {run.id: run for run in news.runs}
+        for event, things in news.by_event():
+            self.changed |= {(event, thing.id): thing for thing in things}
         newest = {track.id: track for track in [*news.tracks, *self.tracks]}
         self.tracks = list(newest.values())[:MOST_TRACKS]
         self.track_count += news.track_count
         self.servers = news.servers if news.servers is not None else self.servers
-        if self.runs or self.track_count or self.servers is not None:
+        if self.changed or self.track_count or self.servers is not None:
             self.filled.set()
 
     def close(self) -> None:
@@ -81,13 +100,13 @@ class Mailbox:
 
     def take(self) -> list[tuple[str, str]]:
         """Everything there is, as (event, JSON), and forget it."""
-        found = [("run", run.model_dump_json()) for run in self.runs.values()]
+        found = [(event, thing.model_dump_json()) for (event, _), thing in self.changed.items()]
         if self.track_count:
             news = LiveTracks(analysed=self.tracks, count=self.track_count, position=positions.text(self.position))
             found.append(("tracks", news.model_dump_json()))
         if self.servers is not None:
             found.append(("servers", LiveServers(items=list(self.servers)).model_dump_json()))
-        self.runs, self.tracks, self.track_count, self.servers = {}, [], 0, None
+        self.changed, self.tracks, self.track_count, self.servers = {}, [], 0, None
         self.filled.clear()
         return found
 
@@ -159,8 +178,12 @@ class Live:
             if since is not None and since < self._position:
                 news = await self._news(connection, since, self._position)
                 return replace(news, servers=await servers.listed(connection))
-            found = await to_runs(connection, await runs.active(connection, None))
-        return News(self._position, runs=found)
+            return News(
+                self._position,
+                runs=await to_runs(connection, await runs.active(connection, None)),
+                clusterings=await to_clusterings(connection, await clusterings.active(connection)),
+                syncs=await to_syncs(connection, await syncs.active(connection)),
+            )
 
     async def _tell(self, position: int) -> None:
         async with reading(self._pool) as connection:
@@ -178,6 +201,9 @@ class Live:
         return News(
             position=until,
             runs=await to_runs(connection, await runs.changed(connection, after)),
+            clusterings=await to_clusterings(connection, await clusterings.changed(connection, after)),
+            syncs=await to_syncs(connection, await syncs.changed(connection, after)),
+            playlists=[_playlist(row) for row in await playlists.changed(connection, after, MOST_PLAYLISTS)],
             tracks=to_tracks(rows, stats) if stats else [],
             track_count=count,
         )
@@ -195,6 +221,12 @@ class Live:
             return None
         self._servers = found
         return found
+
+
+def _playlist(row: Any) -> LivePlaylist:
+    return LivePlaylist(
+        id=row["playlist_id"], version=row["version"], changed=row["changed_at"], deleted=row["deleted"]
+    )
 
 
 def _now() -> float:

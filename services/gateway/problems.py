@@ -40,6 +40,7 @@ log = structlog.get_logger(__name__)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 CONTENT_TYPE = "application/problem+json"
+_VARIANTS = ("known", "new", "folder", "subsonic", "jellyfin", "emby", "lyrion", "plex")
 _GONE = ("file_missing", "not_found", "server_removed")
 
 
@@ -71,7 +72,7 @@ def from_validation(error: ValidationError, *, where: str = "") -> ProblemError:
 def _field_name(location: Sequence[int | str]) -> str:
     """``("folder", "path")`` -> ``path``: the name of a variant is not part of what the client wrote."""
     parts = [str(part) for part in location]
-    if len(parts) > 1 and parts[0] in ("folder", "subsonic"):
+    while len(parts) > 1 and parts[0] in _VARIANTS:
         parts = parts[1:]
     return ".".join(parts)
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from services.gateway.models.clusterings import ProposedPlaylist
 from services.gateway.presenting import to_tracks
-from services.gateway.queries import tracks
+from services.gateway.queries import playlists, tracks
 from services.gateway.tagging import LibraryTags
-from shared.events import PlaylistFacts
+from shared.events import ClusterRecipe, PlaylistFacts
+from shared.matching import match
 
 if TYPE_CHECKING:
     from asyncpg import Record
@@ -18,9 +20,10 @@ if TYPE_CHECKING:
 
 
 async def to_proposals(
-    connection: Connection, rows: Sequence[Record], tags: LibraryTags | None
+    connection: Connection, clustering_id: UUID, rows: Sequence[Record], tags: LibraryTags | None
 ) -> list[ProposedPlaylist]:
     """Rows of ``queries.clusterings.proposals``; with their tracks if there are ``tags`` to describe them with."""
+    known = recognised(clustering_id, rows, await playlists.of_clusterings(connection))
     shown = {}
     if tags is not None:
         wanted = list({track_id for row in rows for track_id in row["track_ids"]})
@@ -34,8 +37,19 @@ async def to_proposals(
             facts=PlaylistFacts.model_validate_json(row["facts"]),
             track_count=len(row["track_ids"]),
             duration_s=round(row["duration_s"], 1),
-            recognised=None,
+            recognised=known.get(row["number"]),
             tracks=[shown[track] for track in row["track_ids"] if track in shown] if tags is not None else None,
         )
         for row in rows
     ]
+
+
+def recognised(clustering_id: UUID, proposals: Sequence[Any], held: Sequence[Any]) -> dict[int, UUID]:
+    """Which playlist each proposal would refresh: the one it became, else one that shares most of its tracks. ``held``
+    are rows of ``queries.playlists.of_clusterings``."""
+    recipes = {row["playlist_id"]: ClusterRecipe.model_validate_json(row["recipe"]) for row in held}
+    own = {recipe.number: key for key, recipe in recipes.items() if recipe.clustering_id == clustering_id}
+    others = {row["number"]: row["track_ids"] for row in proposals if row["number"] not in own}
+    taken = {own[row["number"]] for row in proposals if row["number"] in own}
+    free = {row["playlist_id"]: row["track_ids"] for row in held if row["playlist_id"] not in taken}
+    return own | match(others, free)

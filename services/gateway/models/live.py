@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from services.gateway.models.common import Answer, Position
+from uuid import UUID
+
+from services.gateway.models.common import Answer, Position, Time
 from services.gateway.models.servers import Server
 from services.gateway.models.tracks import Track
 
@@ -20,6 +22,15 @@ class LiveTracks(Answer):
     analysed: list[Track]
     count: int
     position: Position
+
+
+class LivePlaylist(Answer):
+    """A playlist changed, or what is known of it on a server did."""
+
+    id: UUID
+    version: int
+    changed: Time
+    deleted: bool
 
 
 class LiveServers(Answer):

@@ -98,6 +98,22 @@ class Track(Answer):
     mood_strip: MoodStrip | None
 
 
+class Plays(Answer):
+    """What the track's server counted, when it was last asked."""
+
+    play_count: int
+    last_played_at: Time | None
+    rating: float | None = Field(description="Stars, 0 to 5.")
+    favourite: bool
+    imported_at: Time
+
+
+class TrackDetail(Track):
+    """Everything that is known of one track."""
+
+    plays: Plays | None
+
+
 class TrackList(Answer):
     items: list[Track]
     next_cursor: str | None

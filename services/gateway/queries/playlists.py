@@ -56,14 +56,24 @@ async def some(connection: Connection, playlist_ids: Sequence[UUID] | None = Non
     return await connection.fetch(_SOME, playlist_ids)
 
 
-async def changed(connection: Connection, after: int, most: int) -> list[Record]:
-    """What changed after a place in the log: playlist_id, version, changed_at, deleted; newest first."""
+async def of_clusterings(connection: Connection) -> list[Record]:
+    """Playlists that clusterings made: playlist_id, recipe, track_ids, in the order of their ids."""
     return await connection.fetch(
-        "SELECT playlist_id, version, changed_at, deleted FROM playlists WHERE position > $1"
-        " ORDER BY position DESC LIMIT $2",
-        after,
-        most,
+        "SELECT playlist_id, recipe, track_ids FROM playlists WHERE NOT deleted AND recipe->>'kind' = 'cluster'"
+        " ORDER BY playlist_id"
     )
+
+
+_CHANGED = """
+SELECT playlist_id, version, changed_at, deleted FROM playlists
+ WHERE position > $1 OR playlist_id IN (SELECT playlist_id FROM playlist_links WHERE position > $1)
+ ORDER BY position DESC LIMIT $2
+"""
+
+
+async def changed(connection: Connection, after: int, most: int) -> list[Record]:
+    """What changed after a place in the log, its links too: playlist_id, version, changed_at, deleted; newest first."""
+    return await connection.fetch(_CHANGED, after, most)
 
 
 async def links(connection: Connection, playlist_ids: Sequence[UUID]) -> list[Record]:
@@ -107,6 +117,24 @@ async def artists(connection: Connection, track_ids: Sequence[UUID]) -> dict[UUI
         "SELECT track_id, artist FROM tracks WHERE track_id = ANY($1::uuid[]) AND artist IS NOT NULL", track_ids
     )
     return {row["track_id"]: row["artist"] for row in rows}
+
+
+async def items(connection: Connection, track_ids: Sequence[UUID]) -> list[Record]:
+    """What a file says of tracks, removed ones too."""
+    return await connection.fetch(
+        "SELECT t.track_id, t.item_id, t.title, t.artist, t.album, t.duration_s, s.server_type"
+        " FROM tracks t JOIN servers s USING (server_id) WHERE t.track_id = ANY($1::uuid[])",
+        track_ids,
+    )
+
+
+async def findable(connection: Connection) -> list[Record]:
+    """All tracks, the first library first: track_id, item_id, title, artist, album, duration_s."""
+    return await connection.fetch(
+        "SELECT t.track_id, t.item_id, t.title, t.artist, t.album, t.duration_s"
+        " FROM tracks t JOIN servers s USING (server_id) WHERE NOT t.removed"
+        " ORDER BY s.added_at, s.server_id, t.item_id"
+    )
 
 
 async def unknown(connection: Connection, track_ids: Sequence[UUID]) -> list[UUID]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -13,7 +14,8 @@ if TYPE_CHECKING:
     from shared.postgres import Connection
 
 _LIST = """
-SELECT s.server_id, s.server_type, s.name, s.path, s.url, s.username, s.added_at, s.last_scan_at, s.last_scan_problem,
+SELECT s.server_id, s.server_type, s.name, s.path, s.url, s.username, s.login, s.libraries,
+       s.added_at, s.last_scan_at, s.last_scan_problem,
        coalesce(c.tracks, 0) AS track_count, coalesce(c.analysed, 0) AS analysed_count
   FROM servers s
   LEFT JOIN (SELECT server_id, count(*) AS tracks, count(*) FILTER (WHERE status = 'analysed') AS analysed
@@ -23,7 +25,8 @@ SELECT s.server_id, s.server_type, s.name, s.path, s.url, s.username, s.added_at
 """
 
 _ONE = """
-SELECT s.server_id, s.server_type, s.name, s.path, s.url, s.username, s.added_at, s.last_scan_at, s.last_scan_problem,
+SELECT s.server_id, s.server_type, s.name, s.path, s.url, s.username, s.login, s.libraries,
+       s.added_at, s.last_scan_at, s.last_scan_problem,
        (SELECT count(*) FROM tracks t WHERE t.server_id = s.server_id AND NOT t.removed) AS track_count,
        (SELECT count(*) FROM tracks t
          WHERE t.server_id = s.server_id AND NOT t.removed AND t.status = 'analysed') AS analysed_count
@@ -48,10 +51,16 @@ async def ids(connection: Connection) -> list[UUID]:
     return [row["server_id"] for row in rows]
 
 
+async def names(connection: Connection) -> list[Record]:
+    """All libraries, oldest first: server_id, name."""
+    return await connection.fetch("SELECT server_id, name FROM servers WHERE NOT removed ORDER BY added_at, server_id")
+
+
 async def address(connection: Connection, server_id: UUID) -> Record | None:
-    """How to reach a library: server_type, name, path, url, username, secret_id."""
+    """How to reach a library."""
     return await connection.fetchrow(
-        "SELECT server_type, name, path, url, username, secret_id FROM servers WHERE server_id = $1 AND NOT removed",
+        "SELECT server_id, server_type, name, path, url, username, secret_id, login, libraries, version FROM servers"
+        " WHERE server_id = $1 AND NOT removed",
         server_id,
     )
 
@@ -69,6 +78,8 @@ def _server(row: Record) -> Server:
         path=row["path"],
         url=row["url"],
         username=row["username"],
+        login=row["login"],
+        libraries=json.loads(row["libraries"]) if row["libraries"] else None,
         added_at=row["added_at"],
         track_count=row["track_count"],
         analysed_count=row["analysed_count"],

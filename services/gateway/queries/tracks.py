@@ -134,3 +134,11 @@ async def titles(connection: Connection, track_ids: Sequence[UUID]) -> dict[UUID
     """Titles of tracks, removed ones too."""
     rows = await connection.fetch("SELECT track_id, title FROM tracks WHERE track_id = ANY($1::uuid[])", track_ids)
     return {row["track_id"]: row["title"] for row in rows}
+
+
+async def plays(connection: Connection, track_id: UUID) -> Record | None:
+    """How often a track was played: play_count, last_played_at, rating, favourite, imported_at."""
+    return await connection.fetchrow(
+        "SELECT play_count, last_played_at, rating, favourite, imported_at FROM track_plays WHERE track_id = $1",
+        track_id,
+    )

@@ -93,7 +93,9 @@ async def list_proposals(call: Call[ProposalsQuery, None]) -> Proposals:
         if await clusterings.one(connection, clustering_id) is None:
             raise NotFound(f"there is no clustering {clustering_id}")
         rows = await clusterings.proposals(connection, clustering_id)
-        return Proposals(items=await to_proposals(connection, rows, call.gateway.tags if call.query.tracks else None))
+        return Proposals(
+            items=await to_proposals(connection, clustering_id, rows, call.gateway.tags if call.query.tracks else None)
+        )
 
 
 async def cancel_clustering(call: Call[None, None]) -> Accepted:
@@ -123,7 +125,7 @@ async def keep_playlists(call: Call[None, KeepRequest]) -> Accepted:
     if not numbers:
         raise ProblemError(409, "This clustering proposes no playlists.", reason="nothing_to_keep")
     command = KeepPlaylists(run_id=clustering_id, numbers=tuple(dict.fromkeys(wish.numbers)), sync=wish.sync)
-    appended = await gateway.intake.order(command)
+    appended = await gateway.intake.order(command, idempotency.unit_id(call.request))
     return Accepted(position=positions.text(appended.position))
 
 
@@ -192,6 +194,7 @@ ENDPOINTS = (
         Accepted,
         202,
         body=KeepRequest,
+        request_headers=idempotency.HEADER,
         problems=(409,),
     ),
 )

@@ -22,7 +22,8 @@ async def follow(call: Call[Query, None]) -> web.StreamResponse:
     """What happens, as it happens.
 
     Events: `hello` (position, version), `run` (a run as it stands), `tracks` (the newest analysed tracks and how many
-    there were), `servers` (all libraries). Send Last-Event-ID to get what was missed.
+    there were), `servers` (all libraries), `clustering` and `sync` (as they stand), `playlist` (one that changed).
+    Send Last-Event-ID to get what was missed.
     """
     since = _since(call.request)
     async with call.gateway.live.listen(since) as (hello, mailbox):

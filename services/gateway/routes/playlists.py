@@ -108,7 +108,7 @@ async def delete_playlist(call: Call[DeleteQuery, None]) -> Accepted:
     if not commands:
         raise ProblemError(409, "This playlist is deleted already.", reason="deleted")
     for command in commands:
-        appended = await gateway.intake.order(command)
+        appended = await gateway.intake.order(command, uuid7())
     return Accepted(position=positions.text(appended.position))
 
 

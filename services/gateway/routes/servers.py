@@ -2,36 +2,40 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import json
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any
 from uuid import UUID
 
+from services.gateway.addresses import Claim, claimed, free_address
 from services.gateway.endpoints import Call, Endpoint, Reply
 from services.gateway.intake import address_key
 from services.gateway.models.common import Accepted, Query
 from services.gateway.models.problems import FieldProblem
 from services.gateway.models.servers import (
     AddedServer,
+    KnownServerTest,
+    New,
     NewFolder,
     NewServer,
-    NewSubsonic,
+    RemoteLibrary,
     Server,
+    ServerChange,
     ServerList,
     ServerTestResult,
+    ServerToTest,
 )
 from services.gateway.problems import ProblemError
 from services.gateway.queries import runs, servers
 from services.gateway.state import Gateway
 from shared import positions, secrets
-from shared.errors import Conflict, NotFound
-from shared.events import ServerAdded
+from shared.errors import Conflict, InvalidInput, NotFound
+from shared.events import ServerAdded, ServerChanged
 from shared.mediaservers import connect
 from shared.mediaservers.base import ServerConfig, ServerTest
-from shared.messages import Envelope, uuid7, wrap
-
-if TYPE_CHECKING:
-    from shared.streams import Appended
-
-New = NewFolder | NewSubsonic
+from shared.messages import uuid7, wrap
+from shared.streams import Appended
 
 
 async def list_servers(call: Call[Query, None]) -> ServerList:
@@ -45,30 +49,43 @@ async def get_server(call: Call[Query, None]) -> Server:
     return await _known(call.gateway, call.id("server_id"))
 
 
-async def test_server(call: Call[None, NewServer]) -> ServerTestResult:
-    """Look whether a library can be used, without adding it. A library that cannot is a result too."""
-    found = await _test(call.body.root)
+async def test_server(call: Call[None, ServerToTest]) -> ServerTestResult:
+    """Look whether a library can be used, without adding or changing it. A library that cannot is a result too."""
+    match call.body.root:
+        case KnownServerTest() as known:
+            config = await _changed_config(call.gateway, await _address(call.gateway, known.server_id), known)
+        case new:
+            config = _config(new.root)
+    found = await _test(config)
     return ServerTestResult(
-        ok=found.ok, message=found.message, tracks_seen=found.tracks_seen, server_version=found.server_version
+        ok=found.ok,
+        message=found.message,
+        tracks_seen=found.tracks_seen,
+        server_version=found.server_version,
+        libraries=[RemoteLibrary(id=item.library_id, name=item.name) for item in found.libraries],
     )
 
 
 async def add_server(call: Call[None, NewServer]) -> Reply:
     """Connect a library. It is tested first, unless `test` is false."""
     new, gateway = call.body.root, call.gateway
-    earlier = await _free_address(gateway, new)
+    config = _config(new)
+    await free_address(gateway, _where(config))
     if new.test:
-        _refuse_unusable(new, await _test(new))
-    event = wrap(await _described(gateway, new))
-    appended = await _append(gateway, new, event, earlier)
-    added = event.message
+        _refuse_unusable(config, await _test(config))
+    event = wrap(
+        ServerAdded(
+            server_id=config.server_id,
+            server_type=new.type,
+            secret_id=await _stored(gateway, config.password),
+            **_described(config),
+        )
+    )
+    appended = await _append(gateway, config, event.message.secret_id, partial(gateway.intake.add_server, event))
     server = AddedServer(
-        id=added.server_id,
-        type=added.server_type,
-        name=added.name,
-        path=added.path,
-        url=added.url,
-        username=added.username,
+        id=config.server_id,
+        type=new.type,
+        **_shown(config),
         added_at=event.occurred_at,
         track_count=0,
         analysed_count=0,
@@ -77,6 +94,31 @@ async def add_server(call: Call[None, NewServer]) -> Reply:
         position=positions.text(appended.position),
     )
     return Reply(server, 201, {"Location": f"/api/v1/servers/{server.id}"})
+
+
+async def change_server(call: Call[None, ServerChange]) -> AddedServer:
+    """Change name, address, login or libraries. It is tested first, unless `test` is false or only the name changes.
+    Its tracks and what is known of them stay."""
+    gateway, wish = call.gateway, call.body
+    row = await _address(gateway, call.id("server_id"))
+    config = await _changed_config(gateway, row, wish)
+    if wish.test and wish.model_fields_set - {"name", "test"}:
+        _refuse_unusable(config, await _test(config))
+    replaced = wish.password is not None or wish.token is not None
+    secret_id = await _stored(gateway, config.password) if replaced else row["secret_id"]
+    event = ServerChanged(server_id=config.server_id, secret_id=secret_id, **_described(config))
+    appended = await _append(
+        gateway,
+        config,
+        secret_id if replaced else None,
+        lambda claim: gateway.intake.change_server(event, row["version"], claim),
+        moves=address_key(*_where(config)) != address_key(row["server_type"], row["path"], row["url"], row["username"]),
+    )
+    await gateway.intake.arrived(appended.position)
+    if replaced and row["secret_id"] is not None:
+        await secrets.delete(gateway.pool, row["secret_id"])
+    server = await _known(gateway, config.server_id)
+    return AddedServer(**dict(server), position=positions.text(appended.position))
 
 
 async def remove_server(call: Call[None, None]) -> Accepted:
@@ -101,70 +143,119 @@ async def _known(gateway: Gateway, server_id: UUID) -> Server:
     return found
 
 
-async def _free_address(gateway: Gateway, new: New) -> int:
-    """How many libraries have had this address before. Raises ``ProblemError`` when one has it now."""
-    key = address_key(new.type, *_address(new))
+async def _address(gateway: Gateway, server_id: UUID) -> Any:
+    """The row of a library. Raises ``NotFound``."""
     async with gateway.reading() as connection:
-        rows = await servers.addresses(connection)
-    same = [row for row in rows if address_key(row["server_type"], row["path"], row["url"], row["username"]) == key]
-    for row in same:
-        if not row["removed"]:
-            raise _taken({"server_id": row["server_id"]})
-    return len(same)
+        row = await servers.address(connection, server_id)
+    if row is None:
+        raise NotFound(f"there is no library {server_id}")
+    return row
 
 
-def _taken(extra: dict[str, Any]) -> ProblemError:
-    return ProblemError(409, "This library is connected already.", reason="server_exists", extra=extra)
+def _config(new: New) -> ServerConfig:
+    """How a new library is reached."""
+    if isinstance(new, NewFolder):
+        return ServerConfig(uuid7(), new.type, new.name, path=new.path)
+    fields = new.model_dump()
+    secret = fields.get("password") or fields.get("token")
+    return ServerConfig(
+        uuid7(),
+        new.type,
+        new.name,
+        url=new.url,
+        username=fields.get("username"),
+        password=secret.get_secret_value() if secret else None,
+        login="token" if fields.get("token") else "password",
+        libraries=tuple(new.libraries) if new.libraries else None,
+    )
 
 
-def _address(new: New) -> tuple[str | None, str | None, str | None]:
-    return (new.path, None, None) if isinstance(new, NewFolder) else (None, new.url, new.username)
+async def _changed_config(gateway: Gateway, row: Any, wish: ServerChange) -> ServerConfig:
+    """How a library is reached after a change. Raises ``InvalidInput`` for what its kind does not have."""
+    given = wish.model_fields_set - {"name", "test", "server_id"}
+    if row["server_type"] == "folder" and given:
+        raise InvalidInput(min(given), "a folder has only a name to change; connect another folder as a new library")
+    if row["server_type"] == "plex" and wish.password is not None:
+        raise InvalidInput("password", "Plex takes a token; give its X-Plex-Token as token")
+    if row["server_type"] in ("subsonic", "lyrion") and wish.token is not None:
+        raise InvalidInput("token", "this server takes a user name and a password; give those")
+    libraries = json.loads(row["libraries"]) if row["libraries"] else None
+    if "libraries" in wish.model_fields_set:
+        libraries = wish.libraries
+    return ServerConfig(
+        row["server_id"],
+        row["server_type"],
+        wish.name or row["name"],
+        path=row["path"],
+        url=wish.url or row["url"],
+        username=wish.username or row["username"],
+        password=await _secret(gateway, row, wish),
+        login="token" if wish.token else "password" if wish.password else row["login"],
+        libraries=tuple(libraries) if libraries else None,
+    )
 
 
-async def _test(new: New) -> ServerTest:
-    path, url, username = _address(new)
-    password = new.password.get_secret_value() if isinstance(new, NewSubsonic) else None
-    adapter = connect(ServerConfig(uuid7(), new.type, new.name, path, url, username, password))
+async def _secret(gateway: Gateway, row: Any, wish: ServerChange) -> str | None:
+    new = wish.token or wish.password
+    if new is not None:
+        return new.get_secret_value()
+    if row["secret_id"] is None:
+        return None
+    return await secrets.load(gateway.pool, gateway.settings, row["secret_id"])
+
+
+async def _stored(gateway: Gateway, secret: str | None) -> UUID | None:
+    """The secret goes to its table first, and only its id into the event."""
+    return None if secret is None else await secrets.store(gateway.pool, gateway.settings, secret)
+
+
+def _where(config: ServerConfig) -> tuple[str, str | None, str | None, str | None]:
+    return config.server_type, config.path, config.url, config.username
+
+
+def _described(config: ServerConfig) -> dict[str, Any]:
+    """What an event says of how a library is reached."""
+    names = ("name", "path", "url", "username", "login", "libraries")
+    return {name: getattr(config, name) for name in names}
+
+
+def _shown(config: ServerConfig) -> dict[str, Any]:
+    """The same for an answer."""
+    return {**_described(config), "libraries": list(config.libraries) if config.libraries else None}
+
+
+async def _test(config: ServerConfig) -> ServerTest:
+    adapter = connect(config)
     try:
         return await adapter.test()
     finally:
         await adapter.close()
 
 
-def _refuse_unusable(new: New, found: ServerTest) -> None:
+def _refuse_unusable(config: ServerConfig, found: ServerTest) -> None:
     if not found.ok:
-        name = "path" if isinstance(new, NewFolder) else "url"
+        name = "path" if config.server_type == "folder" else "url"
         raise ProblemError(
             422, found.message, reason="server_unusable", errors=[FieldProblem(field=name, detail=found.message)]
         )
 
 
-async def _described(gateway: Gateway, new: New) -> ServerAdded:
-    """The event; the password goes to the secrets first, and only its id into the event."""
-    path, url, username = _address(new)
-    secret_id = None
-    if isinstance(new, NewSubsonic):
-        secret_id = await secrets.store(gateway.pool, gateway.settings, new.password.get_secret_value())
-    return ServerAdded(
-        server_id=uuid7(),
-        server_type=new.type,
-        name=new.name,
-        path=path,
-        url=url,
-        username=username,
-        secret_id=secret_id,
-    )
-
-
-async def _append(gateway: Gateway, new: New, event: Envelope[ServerAdded], earlier: int) -> Appended:
-    """Raises ``ProblemError`` when somebody else connected the same library in this moment."""
+async def _append(
+    gateway: Gateway,
+    config: ServerConfig,
+    secret_id: UUID | None,
+    append: Callable[[Claim], Awaitable[Appended]],
+    *,
+    moves: bool = True,
+) -> Appended:
+    """Raises ``ProblemError`` when another library has this address; then the new secret is forgotten."""
     try:
-        return await gateway.intake.add_server(event, earlier)
-    except Conflict:
-        if event.message.secret_id is not None:
-            await secrets.delete(gateway.pool, event.message.secret_id)
-        await gateway.intake.catch_up()
-        await _free_address(gateway, new)
+        if not moves:
+            return await append({})
+        return await claimed(gateway, _where(config), append, but=config.server_id)
+    except (Conflict, ProblemError):
+        if secret_id is not None:
+            await secrets.delete(gateway.pool, secret_id)
         raise
 
 
@@ -183,7 +274,17 @@ ENDPOINTS = (
         headers={"Location": "The new library."},
     ),
     Endpoint(
-        "POST", "/api/v1/servers/test", test_server, "Libraries", "Test a library", ServerTestResult, body=NewServer
+        "POST", "/api/v1/servers/test", test_server, "Libraries", "Test a library", ServerTestResult, body=ServerToTest
+    ),
+    Endpoint(
+        "PATCH",
+        "/api/v1/servers/{server_id}",
+        change_server,
+        "Libraries",
+        "Change a library",
+        AddedServer,
+        body=ServerChange,
+        problems=(409,),
     ),
     Endpoint("GET", "/api/v1/servers/{server_id}", get_server, "Libraries", "Show a library", Server, query=Query),
     Endpoint(

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from services.gateway.endpoints import Call, Endpoint
 from services.gateway.models.common import Query, read_cursor, read_id, write_cursor
-from services.gateway.models.tracks import SimilarQuery, SimilarTrack, SimilarTracks, Track, TrackList, TrackQuery
+from services.gateway.models.tracks import (
+    Plays,
+    SimilarQuery,
+    SimilarTrack,
+    SimilarTracks,
+    Track,
+    TrackDetail,
+    TrackList,
+    TrackQuery,
+)
 from services.gateway.presenting import TAGS_IN_DETAIL, to_track, to_tracks
 from services.gateway.problems import ProblemError
 from services.gateway.queries import tracks
@@ -30,15 +39,17 @@ async def list_tracks(call: Call[TrackQuery, None]) -> TrackList:
     return TrackList(items=items, next_cursor=write_cursor(items[-1].id, total) if more else None, total=total)
 
 
-async def get_track(call: Call[Query, None]) -> Track:
+async def get_track(call: Call[Query, None]) -> TrackDetail:
     """Everything that is known of one track."""
     track_id = call.id("track_id")
     async with call.gateway.reading() as connection:
         row = await tracks.one(connection, track_id)
+        plays = await tracks.plays(connection, track_id)
         stats = await call.gateway.tags.stats(connection)
     if row is None:
         raise NotFound(f"there is no track {track_id}")
-    return to_track(row, stats, TAGS_IN_DETAIL)
+    track = to_track(row, stats, TAGS_IN_DETAIL)
+    return TrackDetail.model_construct(**dict(track), plays=Plays(**dict(plays)) if plays is not None else None)
 
 
 async def similar_tracks(call: Call[SimilarQuery, None]) -> SimilarTracks:
@@ -66,7 +77,7 @@ def _similar(track: Track, other: Track, near: Neighbour) -> SimilarTrack:
 
 ENDPOINTS = (
     Endpoint("GET", "/api/v1/tracks", list_tracks, "Tracks", "List or search tracks", TrackList, query=TrackQuery),
-    Endpoint("GET", "/api/v1/tracks/{track_id}", get_track, "Tracks", "Show a track", Track, query=Query),
+    Endpoint("GET", "/api/v1/tracks/{track_id}", get_track, "Tracks", "Show a track", TrackDetail, query=Query),
     Endpoint(
         "GET",
         "/api/v1/tracks/{track_id}/similar",

@@ -167,4 +167,5 @@ PLAYLIST_LINKS = Projection(
     tables=("playlist_links",),
     create=_CREATE,
     apply=_apply,
+    indexes=("CREATE INDEX playlist_links_changed ON playlist_links (position)",),
 )

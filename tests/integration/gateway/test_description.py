@@ -11,10 +11,12 @@ from aiohttp import web
 from prometheus_client.parser import text_string_to_metric_families
 
 from services.gateway.app import ENDPOINTS
-from shared.events import TrackAnalysisFailed
+from shared.commands import SERVICES
+from shared.events import SyncRequested, TrackAnalysisFailed
 from shared.messages import derived_id
 from tests.given import RUN, SERVER, fetch_audio, track
 from tests.integration.gateway.api import DOCUMENT
+from tests.integration.gateway.listening import DONE, SYNC, WAITING, clustered, playlist, proposed
 from tests.integration.gateway.system import System, analysed, asked, discovered, folder, song
 from tests.integration.gateway.test_dead import bury
 from tests.waiting import until
@@ -64,10 +66,28 @@ async def test_every_route_answers_as_described(system: System, music: Path) -> 
         "/api/v1/servers/test": {"type": "folder", "name": "New", "path": str(music)},
         "/api/v1/analysis": {"server_id": str(other)},
         "/api/v1/session": {"token": "any"},
+        "/api/v1/playlists": {"name": "New", "track_ids": [str(track(1))]},
+        "PATCH /api/v1/playlists/{playlist_id}": {"version": 1, "name": "Newer"},
+        "/api/v1/playlists/{playlist_id}/restore": {"number": 1},
+        "/api/v1/schedules/{schedule_id}": {"name": "Nightly", "kind": "sync", "cron": "@daily"},
     }
-    names = {"{server_id}": str(SERVER), "{run_id}": str(RUN), "{track_id}": str(track(1)), "{letter_id}": dead[0]}
-    late = {"DELETE": 2, "POST": 1}
-    order = {"pause": 0, "resume": 1, "cancel": 2}
+    seen = await system.tell(
+        clustered(DONE), *proposed(DONE), clustered(WAITING), SyncRequested(run_id=SYNC), playlist()
+    )
+    await system.get("/api/v1/playlists", after=seen)
+    names = {
+        "{server_id}": str(SERVER),
+        "{run_id}": str(RUN),
+        "{track_id}": str(track(1)),
+        "{letter_id}": dead[0],
+        "{clustering_id}/cancel": f"{WAITING}/cancel",
+        "{clustering_id}": str(DONE),
+        "{playlist_id}": str(playlist().playlist_id),
+        "{sync_id}": str(SYNC),
+        "{schedule_id}": str(other),
+    }
+    late = {"DELETE": 2, "POST": 1, "PATCH": 1}
+    order = {"pause": 0, "resume": 1, "cancel": 2, "restore": 3}
     for endpoint in sorted(
         ENDPOINTS, key=lambda e: (late.get(e.method, 0), order.get(e.path.rpartition("/")[2], 0), e.path)
     ):
@@ -78,7 +98,12 @@ async def test_every_route_answers_as_described(system: System, music: Path) -> 
             async with system.api.client.get(path) as response:
                 assert response.status == 200
             continue
-        answer = await system.api.ask(endpoint.method, path, bodies.get(path))
+        if path.endswith("/import"):
+            async with system.api.client.post(path, data=b"#EXTM3U\n0 song.flac\n") as response:
+                assert response.status == endpoint.status
+            continue
+        body = bodies.get(f"{endpoint.method} {endpoint.path}", bodies.get(endpoint.path))
+        answer = await system.api.ask(endpoint.method, path, body)
         assert answer.status in (endpoint.status, *endpoint.media), (endpoint.method, path, answer)
 
 
@@ -128,7 +153,7 @@ async def test_the_status_says_everything_at_a_glance(system: System) -> None:
     status = await system.get("/api/v1/status")
     assert status["tracks"] == {"total": 3, "analysed": 2, "failed": 1}
     assert (status["servers"], status["projector_lag_events"]) == (1, 0)
-    assert status["backlog"] == {"fetcher": 0, "analyzer": 0, "delayed": 0, "dead": 0}
+    assert status["backlog"] == dict.fromkeys((*SERVICES, "delayed", "dead"), 0)
     assert status["active_runs"] == [str(RUN)]
     assert status["index"]["ready"] is True
 
@@ -139,6 +164,6 @@ async def test_metrics_can_be_scraped(system: System) -> None:
         text = await response.text()
     families = {family.name: family for family in text_string_to_metric_families(text)}
     streams = {sample.labels["stream"] for sample in families["starling_backlog"].samples}
-    assert streams == {"fetcher", "analyzer", "delayed", "dead"}
+    assert streams == {*SERVICES, "delayed", "dead"}
     routes = {sample.labels["route"] for sample in families["starling_http_requests"].samples}
     assert "/api/v1/servers" in routes

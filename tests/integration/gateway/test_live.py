@@ -185,6 +185,8 @@ async def test_a_listener_that_reads_nothing_is_let_go(system: System, monkeypat
         path=None,
         url=None,
         username=None,
+        login="password",
+        libraries=None,
         added_at=datetime.now(UTC),
         track_count=0,
         analysed_count=0,
