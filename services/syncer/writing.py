@@ -98,10 +98,10 @@ class Writer:
         return await self._create(wanted)
 
     async def _without_tracks(self) -> LeftAlone:
-        entry = self._journal.entry
         if await put_back(self._server, self._journal) is False:
             gone = ServerRefused("no_tracks", "the server has none of the tracks, and the playlist was not put back")
             raise NotWritten(gone, False)
+        entry = self._journal.entry
         return LeftAlone("no_tracks", entry.remote_id if entry else None)
 
     async def _adopted(self, entry: Entry) -> Entry | None:

@@ -3,20 +3,16 @@ completes."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
 from uuid import UUID
 
 import pytest
 
-from services.syncer.journal import Journal
-from services.syncer.writing import LeftAlone, NotWritten, Wanted, Writer, Written
-from shared.mediaservers.base import PlaylistServer
+from services.syncer.writing import LeftAlone, NotWritten, Written
 from shared.messages import uuid7
-from tests import given
-from tests.integration.mediaservers.playlist_contract import BreakableWorld, Fault, listing
-from tests.integration.syncer.worlds import KINDS, server_world, some
+from tests.integration.mediaservers.playlist_contract import Fault, listing
+from tests.integration.syncer.scene import Scene, scene
+from tests.integration.syncer.worlds import KINDS, some
 from tests.subsonic.supysonic_server import Supysonic
 from tests.world import World
 
@@ -26,46 +22,20 @@ pytestmark = pytest.mark.usefixtures("short_urls")
 Write = Callable[[], Awaitable[Written | LeftAlone]]
 
 
-@asynccontextmanager
-async def scene(here: World, real: Supysonic, kind: str) -> AsyncIterator[Scene]:
-    """A server of this kind, with a playlist made by hand that nothing may change."""
-    async with server_world(kind, real) as world:
-        server = world.connect()
-        by_hand = await world.by_hand("By hand", some(world, range(5)))
-        hand_made = await world.stored(by_hand)
-        try:
-            yield Scene(here, world, server)
-        finally:
-            await server.close()
-        assert await world.stored(by_hand) == hand_made
-
-
-@dataclass
-class Scene:
-    """One server, and playlists that are written to it."""
-
-    here: World
-    world: BreakableWorld
-    server: PlaylistServer
-
-    async def write(self, playlist_id: UUID, title: str, numbers: Sequence[int]) -> Written | LeftAlone:
-        journal = Journal(self.here.connection, playlist_id, given.SERVER, self.server.account, uuid7())
-        return await Writer(self.server, journal).write(Wanted(title, some(self.world, numbers)))
-
-    async def broken(self, number: int, fault: Fault, write: Write) -> tuple[bool, bool]:
-        """Write while a call breaks: whether that was told, and whether the call was reached at all."""
-        calls = self.world.calls()
-        self.world.break_call(number, fault)
-        try:
-            assert isinstance(await write(), Written)
-        except NotWritten as error:
-            assert error.restored is not False
-            failed = True
-        else:
-            failed = False
-        reached = self.world.calls() - calls >= number
-        self.world.break_call(0, fault)
-        return failed, reached
+async def broken(it: Scene, number: int, fault: Fault, write: Write) -> tuple[bool, bool]:
+    """Write while a call breaks: whether that was told, and whether the call was reached at all."""
+    calls = it.world.calls()
+    it.world.break_call(number, fault)
+    try:
+        assert isinstance(await write(), Written)
+    except NotWritten as error:
+        assert error.restored is not False
+        failed = True
+    else:
+        failed = False
+    reached = it.world.calls() - calls >= number
+    it.world.break_call(0, fault)
+    return failed, reached
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -86,7 +56,7 @@ async def _create_with_each_call_broken(it: Scene, fault: Fault) -> int:
         async def write(playlist_id: UUID = playlist_id) -> Written | LeftAlone:
             return await it.write(playlist_id, "New", NEW)
 
-        failed, reached = await it.broken(number, fault, write)
+        failed, reached = await broken(it, number, fault, write)
         failures += failed
         if failed:
             assert await listing(it.server) == before
@@ -122,7 +92,7 @@ async def _change_with_each_call_broken(it: Scene, fault: Fault, playlist_id: UU
     number, reached, failures = 0, True, 0
     while reached:
         number += 1
-        failed, reached = await it.broken(number, fault, write)
+        failed, reached = await broken(it, number, fault, write)
         failures += failed
         assert await listing(it.server) == (old if failed else new)
         assert await it.server.playlist_items(remote_id) == some(it.world, OLD if failed else NEW)
