@@ -58,9 +58,9 @@ class LyrionServer:
         url = server_url(config.url)
         if config.password and not config.username:
             raise InvalidInput("username", "give the user name that belongs to the password")
-        self._login = _login(config.username, config.password)
+        self._headers = {**_login(config.username, config.password), "Connection": "close"}
         self._http = LyrionHttp(url.with_path(url.path.rstrip("/") + "/"), patience or Patience())
-        self._calls = LyrionCalls(self._http, self._login)
+        self._calls = LyrionCalls(self._http, self._headers)
         self._lists = LyrionPlaylists(self._calls, self._http.name)
         self._server_id = config.server_id
         self._account = config.username or ""
@@ -93,7 +93,7 @@ class LyrionServer:
         """The original file."""
         if not item_id.isascii() or not item_id.isdigit():
             raise ServerRefused("not_found", f"{self._http.name} has no track {clean_text(item_id)}")
-        return await original_audio(self._http, f"music/{item_id}/download", {}, self._login, byte_range)
+        return await original_audio(self._http, f"music/{item_id}/download", {}, self._headers, byte_range)
 
     async def test(self) -> ServerTest:
         """Ask for the version, list a page, read the beginning of one track; never raises."""

@@ -124,13 +124,13 @@ def parse_playlists(result: Json) -> list[RemotePlaylist]:
     return [RemotePlaylist(_id(row, "playlist"), clean_text(row.get("playlist")) or "") for row in rows]
 
 
-def parse_entries(result: Json, start: int) -> list[str]:
-    """The track ids of ``playlists tracks``, asked for from ``start`` on; empty where the server has begun elsewhere,
-    as it does for a place behind the end."""
+def parse_entries(result: Json, start: int) -> list[tuple[str, str | None]]:
+    """(track id, URL to add it by) of ``playlists tracks``, asked for from ``start`` on; empty where the server has
+    begun elsewhere, as it does for a place behind the end."""
     rows = objects(result.get("playlisttracks_loop"), "playlist tracks")
     if rows and whole_number(rows[0].get("playlist index"), low=0, high=MAX_COUNT) != start:
         return []
-    return [_id(row, "track of a playlist") for row in rows]
+    return [(_id(row, "track of a playlist"), parse_url(row)) for row in rows]
 
 
 def _id(row: Json, what: str) -> str:
@@ -169,10 +169,11 @@ def parse_lyrics(result: Json) -> str | None:
 
 
 def parse_libraries(libraries: Json, folders: Json) -> tuple[RemoteLibrary, ...]:
-    """Virtual libraries as ``library:<id>``, folders at the top as ``folder:<url>``."""
+    """Virtual libraries as ``library:<id>``, which come in no order, and folders at the top as ``folder:<url>``."""
     rows = objects(libraries.get("folder_loop"), "libraries")
     ids = [(text_id(row.get("id")), clean_text(row.get("name"))) for row in rows]
     found = [RemoteLibrary(f"library:{library_id}", name or library_id) for library_id, name in ids if library_id]
+    found.sort(key=lambda library: library.library_id)
     for row in objects(folders.get("folder_loop"), "folders"):
         url = row.get("url")
         if row.get("type") == "folder" and isinstance(url, str) and url.startswith("file:"):

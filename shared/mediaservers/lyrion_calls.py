@@ -2,7 +2,7 @@
 
 The server closes the connection without an answer to whatever it does not like: an unknown playlist, a bad parameter,
 a command it does not know. That looks like a broken connection. So something that only reads is asked once more, and if
-the server then still answers everything else, the silence was its answer. Every command has a connection of its own,
+the server then still answers everything else, the silence was its answer. Every request has a connection of its own,
 so that a pooled one which has just been closed is not taken for a refusal.
 """
 
@@ -37,11 +37,11 @@ class LyrionHttp(HttpServer):
 
 
 class LyrionCalls:
-    """``ask`` for what changes nothing, ``order`` for what does."""
+    """``ask`` for what changes nothing, ``order`` for what does. ``headers`` hold the login and close connections."""
 
-    def __init__(self, http: LyrionHttp, login: dict[str, str]) -> None:
+    def __init__(self, http: LyrionHttp, headers: dict[str, str]) -> None:
         self._http = http
-        self._headers = {**login, "Connection": "close"}
+        self._headers = headers
 
     async def order(self, *command: str | int) -> Json:
         """One command -> its result. Raises ``NoAnswer`` when it was refused or broken off; it may have been obeyed."""

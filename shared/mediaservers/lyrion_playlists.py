@@ -48,7 +48,10 @@ class LyrionPlaylists:
 
     async def items(self, remote_id: str) -> tuple[str, ...]:
         """The track ids of a playlist. Raises ``ServerRefused`` (not_found) when it is gone."""
-        found = await self._whole(parse_entries, ("playlists", "tracks"), f"playlist_id:{remote_id}", "tags:u")
+        return tuple(item_id for item_id, _ in await self._entries(remote_id))
+
+    async def _entries(self, remote_id: str) -> tuple[tuple[str, str | None], ...]:
+        found = await self._whole(parse_entries, ("playlists", "tracks"), f"playlist_id:{remote_id}", "tags:ux")
         if not found:
             await self._must_be_there(remote_id)
         return found
@@ -92,11 +95,14 @@ class LyrionPlaylists:
 
     async def set_items(self, remote_id: str, item_ids: Sequence[str]) -> None:
         """Make a playlist hold these tracks, each once. Tracks the server does not know are left out."""
-        current = await self.items(remote_id)
-        if tuple(dict.fromkeys(item_ids)) == current:
+        entries = await self._entries(remote_id)
+        current = tuple(item_id for item_id, _ in entries)
+        wanted = tuple(dict.fromkeys(item_ids))
+        if wanted == current:
             return
-        urls = await self._urls(item_ids)
-        wanted = tuple(urls)
+        urls = {item_id: url for item_id, url in entries if url}
+        urls |= await self._urls([item_id for item_id in wanted if item_id not in urls])
+        wanted = tuple(item_id for item_id in wanted if item_id in urls)
         if item_ids and not wanted:
             raise ServerRefused("refused", f"{self._name} knows none of the playlist's {len(item_ids)} tracks any more")
         edit = plan(current, wanted, repeats=False)

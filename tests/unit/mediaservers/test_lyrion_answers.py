@@ -132,8 +132,8 @@ def test_playlists_may_have_no_name() -> None:
 
 
 def test_entries_from_another_place_than_asked_for_are_none() -> None:
-    rows = [{"playlist index": "1", "id": 8}, {"playlist index": 2, "id": 9}]
-    assert parse_entries({"playlisttracks_loop": rows}, 1) == ["8", "9"]
+    rows = [{"playlist index": "1", "id": 8, "url": URL}, {"playlist index": 2, "id": -9, "url": "http://radio"}]
+    assert parse_entries({"playlisttracks_loop": rows}, 1) == [("8", URL), ("-9", None)]
     assert parse_entries({"playlisttracks_loop": rows}, 5) == []
 
 
