@@ -10,9 +10,13 @@ const queues = new Map();
 /** One after the other for each playlist, as every change names the version it was made on. */
 function inTurn(id, work) {
   const turn = (queues.get(id) ?? Promise.resolve()).then(work, work);
-  queues.set(id, turn.catch(() => {}));
+  const end = turn.catch(() => {}).then(() => queues.get(id) === end && queues.delete(id));
+  queues.set(id, end);
   return turn;
 }
+
+/** Is a change of this playlist still on its way? What the page shows is then newer than what the API says. */
+export const isChanging = (id) => queues.has(id);
 
 const newest = new Map();
 const offered = new Map();

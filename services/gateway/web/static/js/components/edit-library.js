@@ -31,7 +31,7 @@ function useParts(server, fields, values) {
 /** Change the name, address, login or parts of a library. Its songs and what is known about them stay. */
 export function EditLibrary({ server, onDone }) {
   const { ways } = KINDS[server.type];
-  const [way, setWay] = useState(ways[0]?.key ?? null);
+  const [way, setWay] = useState((ways.find((one) => (one.key === "key") === (server.login === "token")) ?? ways[0])?.key ?? null);
   const [values, setValues] = useState({});
   const [parts, setParts] = useState(null);
   const [state, setState] = useState({ busy: null, problem: null });

@@ -5,7 +5,7 @@ import { ago, listed, plural } from "../app/format.js";
 import { on } from "../app/live.js";
 import { useLoad } from "../app/load.js";
 import { play, queueOf } from "../app/player.js";
-import { change, changes, deletePlaylist, KINDS, knownVersion, noteVersion, restoreVersion, writePlaylists } from "../app/playlists.js";
+import { change, changes, deletePlaylist, isChanging, KINDS, knownVersion, noteVersion, restoreVersion, writePlaylists } from "../app/playlists.js";
 import { navigate } from "../app/router.js";
 import { serverName } from "../app/store.js";
 import { sayProblem, toast } from "../app/toasts.js";
@@ -113,7 +113,8 @@ function Below({ playlist, apply, show }) {
 /** Reads the playlist again when somebody else, or a refresh, changed it. */
 function useNews(id, reload) {
   useEffect(() => {
-    const stops = [on("playlist", (news) => news.id === id && (news.version > knownVersion(id) || news.links) && reload()), on("sync", () => reload()), on("open", reload)];
+    const look = () => isChanging(id) || reload();
+    const stops = [on("playlist", (news) => news.id === id && news.version >= knownVersion(id) && look()), on("open", look)];
     return () => stops.forEach((stop) => stop());
   }, [id]);
 }
@@ -131,6 +132,11 @@ export function PlaylistPage({ id }) {
     return html`<div class="page"><${ErrorCard} problem=${lost} onRetry=${problem.status === 404 ? null : reload} /><p><a href="/playlists">All playlists</a></p></div>`;
   }
   if (!data) return html`<div class="page"><${Ghosts} /></div>`;
+  if (data.deleted) {
+    const back = () => restoreVersion(id, data.version - 1).then(put, sayProblem);
+    const action = html`<button type="button" class="button button-main" onClick=${back}>Bring it back</button>`;
+    return html`<div class="page"><${EmptyState} icon="trash" title="“${data.name}” was deleted" action=${action}>It is not in your playlists any more, but nothing of it is lost.<//><p class="crumb"><a href="/playlists">All playlists</a></p></div>`;
+  }
   const apply = (what) => change(data, what, put);
   return html`<div class="page playlist-page">
     <p class="crumb"><a href="/playlists">All playlists</a></p>

@@ -66,7 +66,7 @@ export function PlaylistsPage() {
       clearTimeout(timer);
       timer = setTimeout(reload, SETTLE_MS);
     };
-    const stops = ["playlist", "sync"].map((kind) => on(kind, later));
+    const stops = ["playlist", "open"].map((kind) => on(kind, later));
     return () => (clearTimeout(timer), stops.forEach((stop) => stop()));
   }, []);
   const some = data?.items.length > 0;

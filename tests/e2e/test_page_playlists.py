@@ -1,0 +1,263 @@
+"""Playlists on the page: found, chosen, kept, changed, taken back, and what would be written shown before it is.
+
+Screenshots of the new pages are left in ``tests/screenshots``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+from playwright.async_api import Browser, Locator, Page, expect
+
+from tests import music
+from tests.e2e.browser import NARROW, WIDE, Theme, assert_fits, chromium, screenshot, visit
+from tests.instance import Instance
+from tests.waiting import until
+
+pytestmark = pytest.mark.timeout(240)
+
+BOTH_THEMES = get_args(Theme)
+BOTH_WIDTHS = (NARROW, WIDE)
+MORE_SONGS = 9
+SEARCH = {"seed": 7, "tracks_min": 2, "tracks_max": 12, "clusters_min": 3, "clusters_max": 8, "evaluations": 40}
+PATIENT = {"evaluations": 20_000, "patience": 100, "seed": 1}
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    async with chromium() as one:
+        yield one
+
+
+@pytest.fixture
+async def library(starling: Instance) -> dict[str, Any]:
+    """A library that was listened to."""
+    servers = (await starling.get("/api/v1/servers"))["items"]
+    if not servers:
+        music.make_library(starling.music_dir / "More", music.many_songs(MORE_SONGS, seconds=3.0))
+        body = {"type": "folder", "name": "Songs", "path": str(starling.music_dir)}
+        servers = [await starling.post("/api/v1/servers", body)]
+        await starling.ended(await starling.analyse(server_id=servers[0]["id"]))
+    found: dict[str, Any] = servers[0]
+    return found
+
+
+@pytest.fixture
+async def search(starling: Instance, library: dict[str, Any]) -> str:
+    """A search that has found playlists; its id."""
+    for known in (await starling.get("/api/v1/clusterings"))["items"]:
+        if known["state"] == "completed" and known["seed"] == SEARCH["seed"]:
+            return str(known["id"])
+    accepted = await starling.post("/api/v1/clusterings", SEARCH)
+    address = f"/api/v1/clusterings/{accepted['clustering_id']}"
+    await starling.get(f"{address}?after={accepted['position']}")
+
+    async def completed() -> bool:
+        clustering = await starling.get(address)
+        assert clustering["state"] not in ("failed", "cancelled"), clustering
+        return bool(clustering["state"] == "completed")
+
+    await until(completed, "playlists are found", seconds=90)
+    return str(accepted["clustering_id"])
+
+
+@pytest.fixture
+async def playlist(starling: Instance, library: dict[str, Any]) -> dict[str, Any]:
+    """A playlist of six songs."""
+    tracks = (await starling.get("/api/v1/tracks?status=analysed&limit=6"))["items"]
+    body = {"name": "Kitchen", "track_ids": [track["id"] for track in tracks]}
+    made: dict[str, Any] = await starling.post("/api/v1/playlists", body)
+    return made
+
+
+def titles(page: Page) -> Locator:
+    """The songs of the playlist, in their order."""
+    return page.locator(".playlist-page .song-title")
+
+
+async def from_menu(page: Page, button: str, item: str) -> None:
+    """Open the menu behind a button and take what is called ``item``."""
+    await page.get_by_role("button", name=button).click()
+    await page.get_by_role("menuitem", name=item).click()
+
+
+async def test_playlists_are_found_chosen_kept_renamed_taken_back_and_previewed(
+    starling: Instance, browser: Browser, library: dict[str, Any]
+) -> None:
+    async with visit(browser, f"{starling.url}/playlists") as page:
+        await page.get_by_role("button", name="Make playlists from my library").click()
+        await page.get_by_label("Short").check()
+        await page.get_by_text("More choices").click()
+        await page.get_by_label("How long to search").select_option("quick")
+        await page.get_by_label("Seed").fill("7")
+        await page.get_by_role("button", name="Start").click()
+        found = page.get_by_role("heading", level=1, name=re.compile(r"^\d+ playlists? found$"))
+        await expect(found).to_be_visible(timeout=60_000)
+
+        cards = page.locator(".proposal")
+        count = await cards.count()
+        await cards.first.get_by_role("button", name=re.compile("Show .* song")).click()
+        await expect(cards.first.locator("[data-song]").first).to_be_visible()
+        name = await cards.first.get_by_role("heading", level=3).inner_text()
+        for other in range(1, count):
+            await cards.nth(other).get_by_role("checkbox").uncheck()
+        await expect(page.get_by_role("group", name="Keep playlists")).to_contain_text(f"1 of {count} playlist")
+        await page.get_by_role("button", name="Keep these").click()
+
+        await expect(page.locator(".toast")).to_contain_text("1 new playlist")
+        await expect(page.locator(".playlist-row")).to_have_count(1)
+        await page.get_by_role("link", name=name).click()
+        await page.get_by_role("button", name="Rename").click()
+        await page.keyboard.type("Sunday breakfast")
+        await page.keyboard.press("Enter")
+        heading = page.get_by_role("heading", level=1)
+        await expect(heading).to_have_text("Sunday breakfast")
+        await page.get_by_role("button", name="Undo").click()
+        await expect(heading).to_have_text(name)
+        await page.reload()
+        await expect(heading).to_have_text(name)
+
+        await page.get_by_role("button", name="Write to servers").click()
+        preview = page.get_by_role("group", name="What would be written")
+        await expect(preview).to_contain_text(library["name"])
+        await expect(preview.locator(".badge")).to_have_text("New")
+        await page.get_by_role("button", name="Not now").click()
+    assert [one["links"] for one in (await starling.get("/api/v1/playlists"))["items"]] == [[]]
+
+
+async def test_a_search_is_seen_live_and_can_be_stopped(
+    starling: Instance, browser: Browser, library: dict[str, Any]
+) -> None:
+    accepted = await starling.post("/api/v1/clusterings", PATIENT)
+    address = f"{starling.url}/clusterings/{accepted['clustering_id']}"
+    for width in BOTH_WIDTHS:
+        for theme in BOTH_THEMES:
+            async with visit(browser, address, width=width, theme=theme) as page:
+                await expect(page.locator(".methods").first).to_be_visible(timeout=60_000)
+                await assert_fits(page)
+                await screenshot(page, "searching", theme)
+    async with visit(browser, f"{starling.url}/playlists") as page:
+        progress = page.get_by_role("progressbar", name="Looking for songs")
+        tried = await progress.get_attribute("aria-valuenow")
+        await expect(progress).not_to_have_attribute("aria-valuenow", str(tried), timeout=30_000)
+        await expect(page.locator(".run-card")).to_contain_text("of 100")
+        await page.get_by_role("link", name="Looking for songs").click()
+        await page.get_by_role("button", name="Stop").click()
+        await page.get_by_role("button", name="Stop it").click()
+        await expect(page.get_by_role("heading", name="Stopped")).to_be_visible(timeout=10_000)
+
+
+async def test_every_change_of_a_playlist_shows_at_once_and_can_be_taken_back(
+    starling: Instance, browser: Browser, playlist: dict[str, Any]
+) -> None:
+    before = [track["title"] for track in playlist["tracks"]]
+    async with visit(browser, f"{starling.url}/playlists/{playlist['id']}") as page:
+        await expect(titles(page)).to_have_text(before)
+        await titles(page).first.focus()
+        await page.keyboard.press("Alt+ArrowDown")
+        await expect(titles(page)).to_have_text([before[1], before[0], *before[2:]])
+        await expect(page.locator("[data-row]:focus")).to_have_text(before[0])
+        await from_menu(page, f"What to do with {before[2]}", "Pin: keep it")
+        await expect(page.locator(".song-mark")).to_have_count(1)
+        await from_menu(page, f"What to do with {before[3]}", "Never put it in again")
+        await expect(titles(page)).to_have_count(5)
+        await expect(page.locator(".excluded")).to_contain_text(before[3])
+        await page.get_by_role("button", name="Undo").click()
+        await expect(titles(page)).to_have_count(6)
+
+        handle = await page.locator(".grip").first.bounding_box()
+        assert handle is not None
+        await page.mouse.move(handle["x"] + 9, handle["y"] + 20)
+        await page.mouse.down()
+        await page.mouse.move(handle["x"] + 9, handle["y"] + 20 + 2 * 64, steps=4)
+        await page.mouse.up()
+        await expect(titles(page)).to_have_text([before[0], before[2], before[1], *before[3:]])
+
+        await page.get_by_text("What changed, and the way back").click()
+        await page.get_by_role("button", name="Restore version 1").click()
+        await expect(titles(page)).to_have_text(before)
+        await page.reload()
+        await expect(titles(page)).to_have_text(before)
+        await from_menu(page, "More for this playlist", "Delete it")
+        await page.get_by_role("button", name="Delete it").click()
+        await expect(page.get_by_role("heading", level=1, name="Playlists")).to_be_visible()
+        await page.get_by_role("button", name="Undo").click()
+        await expect(page.get_by_role("heading", level=1, name="Kitchen")).to_be_visible()
+
+
+async def test_a_song_makes_a_playlist_and_a_file_is_imported_with_what_was_not_found(
+    starling: Instance, browser: Browser, playlist: dict[str, Any], tmp_path: Path
+) -> None:
+    song = playlist["tracks"][0]
+    file = tmp_path / "Old times.m3u8"
+    file.write_text(f"#EXTM3U\n#EXTINF:3,{song['artist']} - {song['title']}\n{song['item_id']}\nno/such/song.flac\n")
+    async with visit(browser, f"{starling.url}/tracks/{song['id']}") as page:
+        await page.get_by_role("button", name="Make a playlist of songs like this").click()
+        await expect(page.get_by_role("heading", level=1)).to_have_text(f"Like {song['title']}")
+        await expect(titles(page).first).to_be_visible()
+
+        await page.get_by_role("link", name="Playlists", exact=True).click()
+        await from_menu(page, "More for playlists", "Import a playlist file")
+        await page.locator("#playlist-file").set_input_files(file)
+        await page.get_by_role("button", name="Import", exact=True).click()
+        await expect(page.get_by_role("dialog")).to_contain_text("1 song found in your library, 1 entry not.")
+        await expect(page.get_by_role("list", name="Not found")).to_contain_text("song.flac")
+        await page.get_by_role("button", name="Open it").click()
+        await expect(page.get_by_role("heading", level=1, name="Old times")).to_be_visible()
+        async with page.expect_download() as download:
+            await from_menu(page, "More for this playlist", "Download as M3U8")
+        assert (await download.value).suggested_filename == "Old times.m3u8"
+
+
+async def test_a_schedule_says_when_it_is_next(starling: Instance, browser: Browser, library: dict[str, Any]) -> None:
+    async with visit(browser, f"{starling.url}/settings") as page:
+        await page.get_by_role("button", name="Add a schedule").click()
+        await page.get_by_label("How often").select_option("week")
+        await page.get_by_label("On", exact=True).select_option("fri")
+        await page.get_by_label("Call it").fill("Weekend")
+        await page.get_by_role("button", name="Add it").click()
+        schedule = page.locator(".schedule").filter(has_text="Weekend")
+        await expect(schedule).to_contain_text("every Friday at 03:00")
+        await expect(schedule).to_contain_text("Next")
+        await schedule.get_by_role("switch").uncheck(force=True)
+        await expect(schedule).to_contain_text("Switched off")
+        await page.reload()
+        await expect(schedule).to_contain_text("Switched off")
+
+
+@pytest.mark.parametrize("theme", BOTH_THEMES)
+@pytest.mark.parametrize("width", BOTH_WIDTHS)
+async def test_the_new_pages_fit_read_well_and_are_pictured(
+    starling: Instance, browser: Browser, search: str, playlist: dict[str, Any], width: int, theme: Theme
+) -> None:
+    async with visit(browser, f"{starling.url}/playlists", width=width, theme=theme) as page:
+        await expect(page.locator(".playlist-row").first).to_be_visible()
+        await _picture(page, "playlists", theme)
+        await page.get_by_role("button", name="Make playlists").click()
+        await _picture(page, "make-playlists", theme)
+        await page.goto(f"{starling.url}/clusterings/{search}")
+        await expect(page.locator(".proposal").first).to_be_visible()
+        await _picture(page, "proposals", theme)
+        await page.get_by_role("button", name="Keep and write").click()
+        await expect(page.locator(".write-server").first).to_be_visible()
+        await _picture(page, "preview", theme)
+        await page.goto(f"{starling.url}/playlists/{playlist['id']}")
+        await expect(titles(page).first).to_be_visible()
+        await _picture(page, "playlist", theme)
+        await page.get_by_role("button", name="What to do with").first.click()
+        await _picture(page, "playlist-menu", theme)
+        await page.goto(f"{starling.url}/settings")
+        await page.get_by_role("button", name="Add a schedule").click()
+        await page.get_by_role("button", name="Add a library").click()
+        await page.get_by_text("Jellyfin", exact=True).click()
+        await expect(page.get_by_label("Address")).to_be_visible()
+        await _picture(page, "add-library", theme)
+
+
+async def _picture(page: Page, name: str, theme: Theme) -> None:
+    await assert_fits(page)
+    await screenshot(page, name, theme)
