@@ -44,6 +44,8 @@ class SubsonicClient:
         self.http = HttpServer(url.with_path(path + "/rest/"), patience or Patience())
         self.account = config.username or ""
         self._secret = config.password or ""
+        self.posts = True
+        """False once the server has refused a POST: then a call that is cut off may have been obeyed twice."""
         self._extensions: frozenset[str] | None = None
 
     @property
@@ -62,11 +64,13 @@ class SubsonicClient:
         """One method that changes something; ``fields`` may name a parameter more than once."""
         login = self._login()
         sent = (*login.items(), *fields)
+        posted = self.posts
         if await self.takes_forms():
             answer = await self.http.send("POST", f"{method}.view", (), content=Content(form=sent))
         else:
-            answer = await self.http.send("POST", f"{method}.view", sent)
-        if answer.status == HTTPStatus.METHOD_NOT_ALLOWED:
+            answer = await self.http.send("POST" if posted else "GET", f"{method}.view", sent)
+        if posted and answer.status == HTTPStatus.METHOD_NOT_ALLOWED:
+            self.posts = False
             answer = await self.http.fetch(f"{method}.view", sent)
         return parse_response(answer, self.name, hidden(login))
 

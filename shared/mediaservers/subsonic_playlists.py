@@ -94,30 +94,41 @@ class SubsonicPlaylists:
     async def _begin(self, draft: str, first: Fields) -> str:
         """Make the playlist; older servers do not answer what they made, so it is looked for."""
         answer = await self._client.write("createPlaylist", [("name", draft), *first])
-        remote_id = parse_id(child(answer, "playlist")) or await self._find(draft)
-        if remote_id is None:
+        remote_id = parse_id(child(answer, "playlist"))
+        if remote_id is not None and self._client.posts:
+            return remote_id
+        made = await self._drafts(draft)
+        if not made:
             raise ServerMisbehaved("incomplete_answer", f"{self._client.name} did not keep a new playlist")
-        return remote_id
+        for twin in made[1:]:
+            await self.delete(twin)
+        return made[0]
 
     async def _finish(self, remote_id: str, name: str, *, empty: bool) -> None:
         """Give a new playlist its name, and keep it from other users."""
         if empty:
-            # supysonic cannot change a playlist that was never given a list of songs
-            await self._client.write("createPlaylist", [("playlistId", remote_id)])
+            await self._give_no_songs(remote_id)
         fields = [("playlistId", remote_id), ("name", name), ("public", "false")]
         await self._client.write("updatePlaylist", fields)
 
-    async def _find(self, draft: str) -> str | None:
-        """The id of a playlist by a name that only we can have given."""
-        return next((playlist.remote_id for playlist in await self.listing() if playlist.name == draft), None)
+    async def _give_no_songs(self, remote_id: str) -> None:
+        """supysonic cannot change a playlist that was never given any list of songs; other servers may refuse this."""
+        try:
+            await self._client.write("createPlaylist", [("playlistId", remote_id)])
+        except ServerRefused as error:
+            if error.reason != "refused":
+                raise
+
+    async def _drafts(self, draft: str) -> list[str]:
+        """The playlists of a name that only we can have given."""
+        return [playlist.remote_id for playlist in await self.listing() if playlist.name == draft]
 
     async def _undo(self, remote_id: str | None, draft: str) -> None:
         """Delete what there is of a new playlist. What led here is what is told: failing here adds nothing to it."""
         try:
             async with asyncio.timeout(UNDO_S):
-                remote_id = remote_id or await self._find(draft)
-                if remote_id is not None:
-                    await self.delete(remote_id)
+                for made in [remote_id] if remote_id is not None else await self._drafts(draft):
+                    await self.delete(made)
         except (StarlingError, TimeoutError):
             return
 
