@@ -17,7 +17,7 @@ from shared.mediaservers.mediabrowser_answers import Entries, Json, lyrics_strea
 from shared.mediaservers.mediabrowser_api import listed, one_item, rename_item
 from shared.mediaservers.mediabrowser_client import Dialect, MediaBrowserClient
 
-_ID = re.compile(r"[0-9A-Za-z-]{1,64}")
+_ID = re.compile(r"[0-9A-Za-z_-]{1,64}")
 _DIALECT = Dialect("an Emby server", "emby", "X-Emby-Authorization", "Emby", "X-Emby-Token", "Users/Query", _ID)
 
 

@@ -33,7 +33,7 @@ Json = dict[str, Any]
 
 TICKS_PER_S = 10_000_000
 MAX_WORDS = 300
-_ID = re.compile(r"[0-9A-Za-z-]{1,64}")
+_ID = re.compile(r"[0-9A-Za-z_-]{1,64}")
 _REASONS = {401: "wrong_password", 403: "forbidden", 404: "not_found", 410: "not_found"}
 _TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,6})\d*)?(Z|[+-]\d\d:\d\d)?")
 

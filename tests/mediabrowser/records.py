@@ -150,7 +150,8 @@ def track_of(kind: Kind, library: str, path: Path, number: int) -> Track:
 def _file(kind: Kind, track_id: str, path: str, audio: bytes, moment: datetime, changed: str = "0") -> Json:
     """What the server says about a file; only Jellyfin has an ETag for it."""
     suffix = path.rsplit(".", 1)[-1].lower()
-    source: Json = {"Protocol": "File", "Id": track_id, "Path": path, "Type": "Default", "Container": suffix}
+    source_id = f"mediasource_{track_id}" if kind == "emby" else track_id
+    source: Json = {"Protocol": "File", "Id": source_id, "Path": path, "Type": "Default", "Container": suffix}
     source |= {"Size": len(audio), "Bitrate": 320_000}
     if kind == "jellyfin":
         source["ETag"] = hashlib.md5(changed.encode(), usedforsecurity=False).hexdigest()

@@ -381,7 +381,7 @@ class TestServer:
 
     def _subtitles(self, call: Call) -> web.Response:
         track = self.track(call.parts[0])
-        if track is None or track.words is None:
+        if track is None or track.words is None or call.parts[1] != f"mediasource_{track.id}":
             raise Refused(404, "Could not find item")
         lines = [{"Id": str(number), "Text": line} for number, line in enumerate(track.words.split("\n"))]
         return web.json_response({"TrackEvents": lines})

@@ -133,6 +133,15 @@ class TestEveryFaultHasAName:
         running.starting = False
         assert len((await client.list_page(None)).items) == 12
 
+    async def test_a_slow_server_is_waited_for_as_long_as_patience_lasts(
+        self, running: TestServer, client: PlaylistServer
+    ) -> None:
+        running.delay_s = 0.1
+        assert len((await client.list_page(None)).items) == 12
+        running.delay_s = 5.0
+        assert isinstance(await failure(client.list_page(None)), ServerUnavailable)
+        running.delay_s = 0.0
+
     async def test_a_server_that_is_down_and_comes_back(self, running: TestServer, client: PlaylistServer) -> None:
         await client.list_page(None)
         await running.stop()

@@ -347,15 +347,15 @@ class TestWords:
     @pytest.mark.parametrize(
         ("streams", "found"),
         [
-            ([{"Type": "Audio", "Index": 0}, {"Type": "Subtitle", "Index": 1}], ("s1", 1)),
+            ([{"Type": "Audio", "Index": 0}, {"Type": "Subtitle", "Index": 1}], ("mediasource_1", 1)),
             ([{"Type": "Subtitle", "Index": 1, "IsTextSubtitleStream": False}], None),
             ([{"Type": "Subtitle"}, "x"], None),
-            ({"Type": "Subtitle", "Index": 0}, ("s1", 0)),
+            ({"Type": "Subtitle", "Index": 0}, ("mediasource_1", 0)),
             (None, None),
         ],
     )
     def test_the_stream_that_holds_them(self, streams: object, found: tuple[str, int] | None) -> None:
-        assert lyrics_stream({"MediaSources": [{"Id": "s1", "MediaStreams": streams}]}) == found
+        assert lyrics_stream({"MediaSources": [{"Id": "mediasource_1", "MediaStreams": streams}]}) == found
 
     def test_no_source_no_stream(self) -> None:
         assert lyrics_stream({"MediaSources": ["x", {"MediaStreams": [{"Type": "Subtitle", "Index": 1}]}]}) is None
