@@ -53,7 +53,7 @@ class MediaBrowserServer:
 
     @property
     def account(self) -> str:
-        """The user name as given; with an API key alone the first administrator, once it was asked for."""
+        """The user name as given, "first administrator" for an API key alone; the same for as long as the settings."""
         return self._client.account
 
     @property

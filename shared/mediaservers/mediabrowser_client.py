@@ -32,6 +32,8 @@ from shared.mediaservers.mediabrowser_answers import (
 )
 
 VERSION = "1.0"
+FIRST_ADMINISTRATOR = "first administrator"
+"""The account of an API key for which no user was named."""
 LOGOUT_S = 2.0
 REFUSED_LOGINS = 2
 REFUSED_S = 60.0
@@ -98,8 +100,9 @@ class MediaBrowserClient:
 
     @property
     def account(self) -> str:
-        """The user name as given, else as found; empty before anything was found."""
-        return self._username or (self._login.user.name if self._login else "")
+        """The user name as given. It must be the same before and after the login, for links are kept under it: so an
+        administrator who was found is not named."""
+        return self._username or FIRST_ADMINISTRATOR
 
     def possible(self, item_id: str) -> bool:
         """Whether this can be an id of the server."""
