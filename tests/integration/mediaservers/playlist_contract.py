@@ -307,6 +307,7 @@ class PlaylistFaultContract(_Base):
     that take one track at a time, where each track is a call to be broken."""
 
     made = 130
+    old = 8
     changed = 140
 
     @pytest.mark.parametrize("fault", FAULTS)
@@ -339,7 +340,7 @@ class PlaylistFaultContract(_Base):
     async def test_a_change_that_breaks_off_leaves_no_empty_playlist_and_can_be_repeated(
         self, server: PlaylistServer, world: BreakableWorld, fault: Fault
     ) -> None:
-        old, new = some(world, 8), tuple(reversed(some(world, self.changed)))
+        old, new = some(world, self.old), tuple(reversed(some(world, self.changed)))
         remote_id = await server.create_playlist("Old or new", old)
         before = await listing(server)
         number = 0

@@ -119,8 +119,9 @@ class TestLyrionPlaylists(PlaylistContract):
 
 
 class TestLyrionFaults(PlaylistFaultContract):
-    made = 4
-    changed = 9
+    made = 3
+    old = 4
+    changed = 5
 
     @pytest.fixture
     async def world(self) -> AsyncIterator[LyrionWorld]:

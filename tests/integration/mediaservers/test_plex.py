@@ -103,4 +103,5 @@ async def world() -> AsyncIterator[PlexWorld]:
 
 
 class TestPlexPlaylists(PlaylistContract, PlaylistFaultContract):
-    pass
+    made = 102
+    changed = 103
