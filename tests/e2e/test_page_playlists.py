@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, Locator, Page, expect
 
 from tests import music
@@ -18,7 +19,7 @@ from tests.e2e.browser import NARROW, WIDE, Theme, assert_fits, chromium, screen
 from tests.instance import Instance
 from tests.waiting import until
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = [pytest.mark.timeout(240), pytest.mark.asyncio(loop_scope="module")]
 
 BOTH_THEMES = get_args(Theme)
 BOTH_WIDTHS = (NARROW, WIDE)
@@ -27,13 +28,13 @@ SEARCH = {"seed": 7, "tracks_min": 2, "tracks_max": 12, "clusters_min": 3, "clus
 PATIENT = {"evaluations": 20_000, "patience": 100, "seed": 1}
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def browser() -> AsyncIterator[Browser]:
     async with chromium() as one:
         yield one
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def library(starling: Instance) -> dict[str, Any]:
     """A library that was listened to."""
     servers = (await starling.get("/api/v1/servers"))["items"]
@@ -46,7 +47,7 @@ async def library(starling: Instance) -> dict[str, Any]:
     return found
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def search(starling: Instance, library: dict[str, Any]) -> str:
     """A search that has found playlists; its id."""
     for known in (await starling.get("/api/v1/clusterings"))["items"]:
@@ -65,7 +66,7 @@ async def search(starling: Instance, library: dict[str, Any]) -> str:
     return str(accepted["clustering_id"])
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def playlist(starling: Instance, library: dict[str, Any]) -> dict[str, Any]:
     """A playlist of six songs."""
     tracks = (await starling.get("/api/v1/tracks?status=analysed&limit=6"))["items"]

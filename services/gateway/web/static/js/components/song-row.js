@@ -29,7 +29,7 @@ export function SongRow({ track, queue, index, why, lead, mark, tail, place }) {
     ${lead}
     <div class="song-tags">${facts && !track.gone ? html`<${Chips} tags=${track.top_tags.slice(0, 3)} />` : html`<${Standing} track=${track} />`}</div>
     <${SoundStrip} strip=${track.mood_strip} />
-    <span class="song-number song-tempo">${facts ? html`${bpm(facts.tempo_bpm)}<small> BPM</small>` : ""}</span>
+    <span class="song-number song-tempo">${facts ? html`${bpm(facts.tempo_bpm)}${facts.tempo_bpm && html`<small> BPM</small>`}` : ""}</span>
     <span class="song-number song-key" title=${facts ? keyName(facts.key, facts.scale) : ""}>${facts ? keyShort(facts.key, facts.scale) : ""}</span>
     <span class="song-number song-time">${clock(facts?.duration_s ?? track.duration_s)}</span>
     ${tail}
