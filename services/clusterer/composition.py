@@ -135,8 +135,8 @@ def _choose(picked: Sequence[Rows], shelf: Shelf, most: int) -> list[Rows]:
     """At most ``most`` of the groups, the most different first; large and tight ones weigh more."""
     centres = np.array([groups.unit(shelf.vectors[rows].mean(axis=0)) for rows in picked])
     cohesion = np.array([_cohesion(shelf.vectors[rows]) for rows in picked])
-    sizes = np.array([len(rows) for rows in picked], np.float64)
-    weights = np.clip(cohesion, 0.05, 1.0) * (sizes / sizes.max()) ** 0.25
+    sizes = np.array([len(rows) for rows in picked])
+    weights = (np.clip(cohesion, 0.05, 1.0) * (sizes / sizes.max()) ** 0.25).astype(np.float32)
     return [picked[number] for number in groups.most_different(centres, weights, most)]
 
 

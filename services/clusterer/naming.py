@@ -40,6 +40,17 @@ _AGREE = 0.6
 """Share of the dated tracks that a decade needs, and of all tracks that must be dated."""
 _STEP = 0.1
 """Worths are compared in steps of this size; within a step the order of the tables decides, not the noise."""
+_SAID = (
+    (),
+    ("more",),
+    ("more", "second"),
+    ("more", "moment"),
+    ("more", "second", "moment"),
+    ("more", "moment", "key"),
+    ("more", "moment", "tempo"),
+    ("more", "moment", "key", "tempo"),
+)
+"""What is said beside what is always said, step by step, while a name is not the only one."""
 _FEW = 20
 """Below this many tracks a library has no mean worth comparing with."""
 
@@ -143,7 +154,7 @@ def _ladder(portrait: Portrait) -> Iterator[str]:
     """Names for one playlist, each saying more than the one before, none too long."""
     words = _Words(portrait)
     last = ""
-    for extras in ((), ("more",), ("more", "moment"), ("more", "moment", "key"), ("more", "moment", "key", "tempo")):
+    for extras in _SAID:
         name = words.name(extras)
         if name != last and len(name) <= LONGEST:
             yield name
@@ -169,13 +180,13 @@ class _Words:
         """The name with these things said beside what is always said."""
         with_more = "more" in extras
         first = self._adjectives[:1]
-        heard = [HEARD[label] for label in self._heard_after(with_more)]
+        heard = [HEARD[label] for label in self._heard_after(with_more)[: 2 if "second" in extras else 1]]
         if with_more and not heard and len(self._adjectives) > 1:
             first.append(self._adjectives[1].lower())
         words = [*first, *([self._era] if self._era else []), self._noun]
         if heard:
             words += ["with", " and ".join(heard)]
-        moment = self._moment()
+        moment = self._moment("moment" in extras)
         if moment and ("moment" in extras or not heard):
             words.append(MOMENTS[moment])
         if "key" in extras and self._portrait.key:
@@ -199,19 +210,18 @@ class _Words:
 
     def _what(self) -> str:
         """The noun: a genre, an instrument, or both."""
-        genre_worth = self._worth(self._genre, GENRES[self._genre][1]) if self._genre else 0.0
-        for instrument in self._instruments[:2]:
-            if (self._genre, instrument) in PAIRS and self._labels[instrument].zscore > 0.5:
-                self._used |= {self._genre or "", instrument}
-                genre = BEFORE_NOUN.get(self._genre or "", self._genre or "")
-                return f"{genre} {INSTRUMENTS[instrument][0]}"
-        best = self._instruments[0] if self._instruments else None
-        if best and self._worth(best, INSTRUMENTS[best][1]) > 1.25 * genre_worth:
-            return self._instrument_noun(best)
-        if self._genre is None:
+        genre, instruments = self._genre, self._instruments[:2]
+        for label in instruments:
+            if genre and (genre, label) in PAIRS and self._labels[label].zscore > 0.5:
+                self._used |= {genre, label}
+                return f"{BEFORE_NOUN.get(genre, genre)} {INSTRUMENTS[label][0]}"
+        genre_worth = self._worth(genre, GENRES[genre][1]) if genre else 0.0
+        if instruments and self._worth(instruments[0], INSTRUMENTS[instruments[0]][1]) > 1.25 * genre_worth:
+            return self._instrument_noun(instruments[0])
+        if genre is None:
             return ANYTHING.lower()
-        self._used.add(self._genre)
-        return GENRES[self._genre][0]
+        self._used.add(genre)
+        return GENRES[genre][0]
 
     def _instrument_noun(self, best: str) -> str:
         """One instrument, or two that are heard as clearly."""
@@ -268,22 +278,22 @@ class _Words:
         return label in self._labels and self._labels[label].zscore > 0.4
 
     def _heard_after(self, with_more: bool) -> list[str]:
-        """What follows "with": at most one thing that stands out, or is at least heard when more is to be said."""
+        """What may follow "with": things that stand out, or are at least heard when more is to be said."""
         weights = dict.fromkeys(HEARD, 1.0)
         least = 0.2 if with_more else 0.45
         obvious = self._obvious
         free = [label for label in self._telling(weights, least) if label not in obvious]
-        return [label for label in free if self._labels[label].zscore > (0.3 if with_more else 0.8)][:1]
+        return [label for label in free if self._labels[label].zscore > (0.3 if with_more else 0.8)]
 
-    def _moment(self) -> str | None:
-        """What the music is good for, if it is clearly good for something."""
+    def _moment(self, extra: bool) -> str | None:
+        """What the music is good for, if it is clearly good for something, or with ``extra`` if it leans there."""
         portrait, genre = self._portrait, self._genre or ""
-        if portrait.energy <= -0.4:
-            return "night" if portrait.brightness <= 0.0 else "morning"
-        if portrait.energy >= 0.6:
+        if portrait.energy <= (-0.2 if extra else -0.5):
+            return "night" if portrait.brightness <= 0.2 else "morning"
+        if portrait.energy >= (0.4 if extra else 0.7):
             if genre in LOUD_GENRES:
                 return "loud" if self._adjectives[:1] != ["Loud"] else None
             return "dancing" if genre in DANCE_GENRES and (portrait.tempo_bpm or 0) >= 95 else "going"
-        if genre in ROAD_GENRES and portrait.energy > -0.1:
-            return "road"
-        return "evening" if portrait.energy < -0.2 and portrait.tempo <= 0 else None
+        if not extra:
+            return None
+        return "road" if genre in ROAD_GENRES else "evening" if portrait.energy < 0.1 else None
