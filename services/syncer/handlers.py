@@ -28,6 +28,7 @@ from shared.messages import Envelope, Outcome, Send, derived_id, track_id, wrap
 from shared.worker import Context, Handler
 
 _LOOK_AGAIN_S = 0.2
+_PLAYS_AT_ONCE = 500
 _NAMED_PATIENCE_S = 3.0
 """How long a playlist or server that was named may take to appear in the read models."""
 _VERSION_PATIENCE_S = 20.0
@@ -185,15 +186,20 @@ async def import_plays(command: ImportPlays, ctx: Context[Library]) -> Outcome:
     """Read a server's listening history, as far as it is about tracks that Starling knows."""
     library = ctx.deps
     server = await library.server(command.server_id)
-    chunks = []
+    plays: list[TrackPlays] = []
     async for chunk in server.plays():
-        plays = {track_id(command.server_id, played.item_id): played for played in chunk}
-        known = await library.known(command.server_id, list(plays))
-        chunks.append(tuple(_plays(track, played) for track, played in plays.items() if track in known))
-    filled = [chunk for chunk in chunks if chunk] or [()]
+        by_track = {track_id(command.server_id, played.item_id): played for played in chunk}
+        known = await library.known(command.server_id, list(by_track))
+        plays += [_plays(track, played) for track, played in by_track.items() if track in known]
+    starts = range(0, max(1, len(plays)), _PLAYS_AT_ONCE)
     events = (
-        PlaysImported(run_id=command.run_id, server_id=command.server_id, plays=chunk, last=number == len(filled))
-        for number, chunk in enumerate(filled, 1)
+        PlaysImported(
+            run_id=command.run_id,
+            server_id=command.server_id,
+            plays=tuple(plays[start : start + _PLAYS_AT_ONCE]),
+            last=start == starts[-1],
+        )
+        for start in starts
     )
     return Outcome(events=tuple(wrap(event) for event in events))
 

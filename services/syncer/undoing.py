@@ -15,7 +15,7 @@ from shared.mediaservers.base import PlaylistServer
 
 log = structlog.get_logger(__name__)
 
-_PAUSES_S = (0.1, 0.5, 1.5)
+_PAUSES_S = (0.1, 0.5)
 """A server that has just closed a connection is often there again a moment later."""
 
 

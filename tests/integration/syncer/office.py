@@ -42,6 +42,9 @@ class Held:
     async def of(self, server_id: UUID) -> MediaServer:
         return self.adapters[server_id]
 
+    async def close(self, server_id: UUID) -> None:
+        await self.adapters[server_id].close()
+
 
 class Office:
     """Made by ``office``."""
@@ -96,6 +99,11 @@ class Office:
         """How the targets of a sync ended."""
         return [event for event in await self.here.events(*OUTCOMES) if event.run_id == run_id]
 
+    async def new_login(self) -> None:
+        """What a changed password comes to: a new adapter."""
+        await self.server.close()
+        self.held.adapters[given.SERVER] = self.world.connect()
+
     async def listed(self, server_id: UUID = given.SERVER) -> dict[str, str]:
         """Remote id -> name."""
         return {one.remote_id: one.name for one in await self.held.adapters[server_id].playlists()}
@@ -139,7 +147,7 @@ async def office(
             world = MediaBrowserWorld(await stack.enter_async_context(stocked(flavour, tracks)))
             worlds[server_id] = world
             held.adapters[server_id] = world.connect()
-            stack.push_async_callback(held.adapters[server_id].close)
+            stack.push_async_callback(held.close, server_id)
             await here.happened(
                 ServerAdded(server_id=server_id, server_type=flavour.kind, name=flavour.kind, url=world.server.url),
                 *discovered(world, server_id),

@@ -9,6 +9,7 @@ from aiohttp import web
 
 from services.syncer import handlers
 from shared.commands import ImportPlays, RemoveRemotePlaylist
+from shared.errors import ServerUnavailable
 from shared.events import (
     CommandFailed,
     PlaylistDeleted,
@@ -183,6 +184,7 @@ async def test_a_token_that_is_revoked_in_the_middle_is_a_named_failure_and_the_
         assert failed.reason == "wrong_password"
         server.break_call(0, faults.error)
         server.logins_to_refuse = 0
+        await one.new_login()
         assert await one.server.playlist_items(made.remote_id)
         (synced,) = await one.synced()
         assert (synced.action, synced.remote_id) == ("updated", made.remote_id)
@@ -190,8 +192,9 @@ async def test_a_token_that_is_revoked_in_the_middle_is_a_named_failure_and_the_
 
 
 async def test_a_server_that_stays_broken_is_told_in_its_own_words_and_the_next_sync_completes(
-    here: World,
+    here: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(ServerUnavailable, "max_attempts", 2)
     here.settings.retry_base_s = 0.02
     async with office(here) as one:
         await one.saved(1, one.tracks(range(6)))
