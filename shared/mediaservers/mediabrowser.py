@@ -22,6 +22,7 @@ from shared.mediaservers.base import (
 from shared.mediaservers.descriptions import clean_text
 from shared.mediaservers.mediabrowser_answers import (
     Entries,
+    other_kind,
     parse_item,
     parse_library,
     parse_played,
@@ -94,7 +95,12 @@ class MediaBrowserServer:
         """Log in, list a page, read the beginning of one track; never raises."""
         version, libraries = None, tuple[RemoteLibrary, ...]()
         try:
-            version = parse_version(await self._client.anonymous("System/Info/Public"), self._api.kind)
+            info = await self._client.anonymous("System/Info/Public")
+            if other := other_kind(info, self._api.kind):
+                return ServerTest(
+                    False, f"{self._client.name} is {other}, not {self._api.kind}; choose {other} instead"
+                )
+            version = parse_version(info, self._api.kind)
             libraries = await self.libraries()
             return await self._test(version, libraries)
         except StarlingError as error:

@@ -180,6 +180,14 @@ def parse_version(value: object, kind: str) -> str | None:
     return f"{kind} {version}" if version else None
 
 
+def other_kind(value: object, kind: str) -> str | None:
+    """Which of the two kinds of server this is if it is not ``kind``: each answers some calls of the other. Only
+    Jellyfin names its product."""
+    product = value.get("ProductName") if isinstance(value, dict) else None
+    found = "Jellyfin" if isinstance(product, str) and "jellyfin" in product.lower() else "Emby"
+    return None if found == kind else found
+
+
 def parse_item(server_id: UUID, item: Json) -> ListedItem | None:
     """One track as a listing item; None where it has no usable id."""
     item_id = parse_id(item.get("Id"))

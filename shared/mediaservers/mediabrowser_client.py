@@ -114,7 +114,9 @@ class MediaBrowserClient:
 
     async def anonymous(self, path: str) -> object:
         """GET without a login."""
-        return self._read(await self._http.fetch(path, {}, self._headers(None)))
+        answer = await self._http.fetch(path, {}, self._headers(None))
+        self._api_is_there(answer)
+        return self._read(answer)
 
     async def get(self, path: str, /, **query: str | int) -> object:
         """GET; raises what ``parse_json`` and ``HttpServer.fetch`` do."""

@@ -257,9 +257,8 @@ class TestServer:
         ]
 
     def _info(self, _: Call) -> web.Response:
-        product = "Emby Server" if self.flavour.emby else "Jellyfin Server"
-        info = {"ServerName": "test", "Version": self.flavour.version, "ProductName": product, "Id": SERVER_ID}
-        return web.json_response(info)
+        info = {"ServerName": "test", "Version": self.flavour.version, "Id": SERVER_ID}
+        return web.json_response(info if self.flavour.emby else {**info, "ProductName": "Jellyfin Server"})
 
     def _authenticate(self, call: Call) -> web.Response:
         header = "X-Emby-Authorization" if self.flavour.emby else "Authorization"

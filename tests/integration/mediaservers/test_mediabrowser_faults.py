@@ -156,7 +156,21 @@ class TestEveryFaultHasAName:
         running.prefix = "/media"
         error = await failure(client.list_page(None))
         assert isinstance(error, ServerRefused)
-        assert f"is not a{'n Emby' if running.flavour.emby else ' Jellyfin'} server (HTTP 404)" in str(error)
+        words = f"is not a{'n Emby' if running.flavour.emby else ' Jellyfin'} server (HTTP 404)"
+        assert words in str(error)
+        assert words in (await client.test()).message
+
+    async def test_the_other_kind_of_server_is_named(self, running: TestServer) -> None:
+        there = "/emby" if running.flavour.emby else ""
+        running.prefix = "" if running.flavour.emby else "/emby"
+        config = ServerConfig(UUID(int=1), "x", "x", None, f"http://127.0.0.1:{running.port}{there}", USER, PASSWORD)
+        client = (JellyfinServer if running.flavour.emby else EmbyServer)(config)
+        result = await client.test()
+        await client.close()
+        assert not result.ok
+        assert result.message.endswith(
+            "is Emby, not Jellyfin; choose Emby instead" if there else "is Jellyfin, not Emby; choose Jellyfin instead"
+        )
 
 
 @BOTH
