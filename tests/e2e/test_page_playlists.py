@@ -86,7 +86,7 @@ async def from_menu(page: Page, button: str, item: str) -> None:
     await page.get_by_role("menuitem", name=item).click()
 
 
-async def test_playlists_are_found_chosen_kept_renamed_taken_back_and_previewed(
+async def test_playlists_are_found_chosen_kept_renamed_taken_back_previewed_and_written(
     starling: Instance, browser: Browser, library: dict[str, Any]
 ) -> None:
     async with visit(browser, f"{starling.url}/playlists") as page:
@@ -127,7 +127,13 @@ async def test_playlists_are_found_chosen_kept_renamed_taken_back_and_previewed(
         await expect(preview).to_contain_text(library["name"])
         await expect(preview.locator(".badge")).to_have_text("New")
         await page.get_by_role("button", name="Not now").click()
-    assert [one["links"] for one in (await starling.get("/api/v1/playlists"))["items"]] == [[]]
+        assert [one["links"] for one in (await starling.get("/api/v1/playlists"))["items"]] == [[]]
+
+        await page.get_by_role("button", name="Write to servers").click()
+        await page.get_by_role("button", name="Write it").click()
+        await expect(page.locator(".link-good")).to_contain_text(library["name"], timeout=20_000)
+        await page.get_by_role("link", name="Runs", exact=True).click()
+        await expect(page.locator(".sync-row")).to_contain_text("1 of 1 written")
 
 
 async def test_a_search_is_seen_live_and_can_be_stopped(
@@ -251,6 +257,9 @@ async def test_the_new_pages_fit_read_well_and_are_pictured(
         await _picture(page, "playlist", theme)
         await page.get_by_role("button", name="What to do with").first.click()
         await _picture(page, "playlist-menu", theme)
+        await page.goto(f"{starling.url}/runs")
+        await expect(page.locator(".run-row").first).to_be_visible()
+        await _picture(page, "runs-of-all-kinds", theme)
         await page.goto(f"{starling.url}/settings")
         await page.get_by_role("button", name="Add a schedule").click()
         await page.get_by_role("button", name="Add a library").click()
