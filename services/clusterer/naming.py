@@ -130,7 +130,8 @@ def names(portraits: Sequence[Portrait], taken: Sequence[str] = ()) -> list[str]
         alike = [n for n, name in enumerate(found) if counts[name.casefold()] > 1 or name.casefold() in used]
         able = [n for n in alike if levels[n] + 1 < len(ladders[n])]
         if not able:
-            return distinct_names(found, taken)
+            # Whoever cannot be told apart by words gets a number, and that needs no more words before it.
+            return distinct_names([ladders[n][0] if n in alike else name for n, name in enumerate(found)], taken)
         for number in able:
             levels[number] += 1
 
@@ -296,4 +297,5 @@ class _Words:
             return "dancing" if genre in DANCE_GENRES and (portrait.tempo_bpm or 0) >= 95 else "going"
         if not extra:
             return None
-        return "road" if genre in ROAD_GENRES else "evening" if portrait.energy < 0.1 else None
+        lively = genre in LOUD_GENRES or genre in DANCE_GENRES
+        return "road" if genre in ROAD_GENRES else "evening" if portrait.energy < 0.1 and not lively else None
