@@ -77,11 +77,7 @@ class LyrionPlaylists:
         title = fitting_name(name)
         urls = await self._urls(item_ids)
         before = {playlist.remote_id for playlist in await self.all()}
-        try:
-            made = parse_made(await self._calls.order("playlists", "new", f"name:{title}"))
-        except StarlingError:
-            await self._clear_away(before, title)
-            raise
+        made = await self._new(title, before)
         if made is None:
             raise ServerRefused("refused", f"{self._name} has a playlist called {title} already; it was left alone")
         try:
@@ -92,6 +88,20 @@ class LyrionPlaylists:
                 await asyncio.shield(self.delete(made))
             raise
         return made
+
+    async def _new(self, title: str, before: set[str]) -> str | None:
+        """The id of a new playlist; None when the name is taken. Asked twice, since the server is silent as well when
+        it has been given no folder for playlists."""
+        for _ in range(2):
+            try:
+                return parse_made(await self._calls.order("playlists", "new", f"name:{title}"))
+            except NoAnswer:
+                await self._clear_away(before, title)
+            except StarlingError:
+                await self._clear_away(before, title)
+                raise
+        await self._calls.ask("version", "?")
+        raise ServerRefused("refused", f"{self._name} makes no playlist; set a folder for playlists in its settings")
 
     async def set_items(self, remote_id: str, item_ids: Sequence[str]) -> None:
         """Make a playlist hold these tracks, each once. Tracks the server does not know are left out."""

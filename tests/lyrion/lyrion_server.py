@@ -54,6 +54,7 @@ class LyrionTestServer:
     lie_about_songs: int = 0
     scanning: bool = False
     most_rows: int = 10_000
+    playlist_folder: bool = True
     past_the_end: int = 0
     commands: list[list[Any]] = field(default_factory=list)
     before: Callable[[list[Any]], None] = lambda _: None
@@ -206,6 +207,8 @@ class LyrionTestServer:
         return self._loop("playlists_loop", rows, plain)
 
     def _on_playlists_new(self, _: list[str], options: Json) -> Json:
+        if not self.playlist_folder:
+            raise Dislike
         name = cleaned(options["name"])
         for playlist in self.playlists.values():
             if playlist.name == name:

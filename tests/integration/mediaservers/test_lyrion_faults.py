@@ -165,6 +165,24 @@ class TestLibraries:
         assert await server.libraries() == ()
 
 
+class TestNewPlaylists:
+    async def test_a_server_without_a_folder_for_them_is_told_apart_from_one_that_is_away(
+        self, remote: LyrionTestServer, server: LyrionServer
+    ) -> None:
+        remote.playlist_folder = False
+        with pytest.raises(ServerRefused, match="set a folder for playlists in its settings"):
+            await server.create_playlist("Ours", ["3"])
+
+    async def test_a_name_with_slashes_comes_back_with_spaces(
+        self, remote: LyrionTestServer, server: LyrionServer
+    ) -> None:
+        made = await server.create_playlist("AC/DC / live", ["3"])
+        assert {each.remote_id: each.name for each in await server.playlists()} == {made: "AC DC live"}
+        with pytest.raises(ServerRefused, match="already"):
+            await server.create_playlist("AC DC / live", ["4"])
+        assert await server.playlist_items(made) == ("3",)
+
+
 class TestPlaylistsOfOthers:
     async def test_a_new_playlist_does_not_take_the_name_of_another(
         self, remote: LyrionTestServer, server: LyrionServer
