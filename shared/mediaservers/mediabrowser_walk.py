@@ -62,6 +62,7 @@ async def read_on(fetch: Callable[[int, int], Awaitable[Entries]], place: Place)
     while place.steps_back <= MAX_STEPS_BACK:
         start, size = (place.offset, PAGE) if place.anchor is None else (place.offset - 1, PAGE + 1)
         found = await fetch(start, size)
+        vanished = max(0, (place.total or 0) - (found.total or 0))
         if place.total is not None and found.total not in (None, place.total):
             place = replace(place, incomplete=True)
         place = replace(place, total=place.total if found.total is None else found.total)
@@ -77,7 +78,7 @@ async def read_on(fetch: Callable[[int, int], Awaitable[Entries]], place: Place)
                 return here, rest, ended or not rest
             place = replace(here, steps_back=place.steps_back + 1)
         else:
-            back = max(0, start - PAGE)
+            back = max(0, start - vanished - PAGE)
             place = replace(place, offset=back, anchor=None, incomplete=True, steps_back=place.steps_back + 1)
     raise ServerUnavailable("the server's list keeps changing while it is read; try again after its own scan")
 

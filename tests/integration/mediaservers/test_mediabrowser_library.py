@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
@@ -99,7 +99,7 @@ def ids(found: list[ListingPage]) -> list[str]:
     return [item.item_id for page in found for item in page.items]
 
 
-def at_page(number: int, act: object) -> object:
+def at_page(number: int, act: Callable[[], None]) -> Callable[[Call], None]:
     """Does ``act`` just before the ``number``-th slice of the tracks is answered."""
     left = number
 
@@ -108,7 +108,7 @@ def at_page(number: int, act: object) -> object:
         if "fields" in call.query:
             left -= 1
             if left == 0:
-                act()  # type: ignore[operator]
+                act()
 
     return before
 
@@ -166,7 +166,19 @@ class TestWalk:
         def vanish() -> None:
             music_server.tracks = music_server.tracks[30:]
 
-        music_server.before = at_page(2, vanish)  # type: ignore[assignment]
+        music_server.before = at_page(2, vanish)
+        found = await walked(music_server)
+        assert set(kept) <= set(ids(found))
+        assert found[-1].incomplete
+
+    async def test_many_that_vanish_at_the_end_of_a_long_walk_hide_none(self, music_server: TestServer) -> None:
+        music_server.tracks = synthetic_tracks(music_server.flavour.kind, music_server.views[0][0], 500)
+        kept = [track.id for track in music_server.tracks[300:]]
+
+        def vanish() -> None:
+            music_server.tracks = music_server.tracks[300:]
+
+        music_server.before = at_page(8, vanish)
         found = await walked(music_server)
         assert set(kept) <= set(ids(found))
         assert found[-1].incomplete
@@ -178,7 +190,7 @@ class TestWalk:
         def come() -> None:
             music_server.tracks = [*more, *music_server.tracks]
 
-        music_server.before = at_page(2, come)  # type: ignore[assignment]
+        music_server.before = at_page(2, come)
         found = await walked(music_server)
         assert set(known) <= set(ids(found))
         assert found[-1].incomplete
@@ -190,7 +202,7 @@ class TestWalk:
         def swap() -> None:
             music_server.tracks = [*music_server.tracks[5:], *more]
 
-        music_server.before = at_page(2, swap)  # type: ignore[assignment]
+        music_server.before = at_page(2, swap)
         found = await walked(music_server)
         assert set(last) <= set(ids(found))
         assert found[-1].incomplete
