@@ -8,6 +8,7 @@ import { serverName } from "../app/store.js";
 import { cancelSync, isWriting, retrySync } from "../app/syncs.js";
 import { sayProblem, toast } from "../app/toasts.js";
 import { outOf100 } from "./clustering-chart.js";
+import { Icon } from "./icon.js";
 import { Progress } from "./progress.js";
 import { RunState } from "./run-state.js";
 
@@ -25,10 +26,12 @@ function sums({ totals }) {
   return parts.join(", ");
 }
 
+const Kind = ({ icon }) => html`<span class="run-kind"><${Icon} name=${icon} size=${18} /></span>`;
+
 export function AnalysisRow({ run }) {
   return html`<li class="run-row">
     <div class="run-row-head">
-      <a class="run-link" data-row href="/runs/${run.id}">${run.server_ids.map(serverName).join(", ")}</a>
+      <${Kind} icon="note" /><a class="run-link" data-row href="/runs/${run.id}">Listening to ${run.server_ids.map(serverName).join(", ")}</a>
       <${RunState} state=${run.state} />
     </div>
     <${Progress} totals=${run.totals} listing=${!run.listing_done} label="Run of ${ago(run.requested_at)}" />
@@ -47,7 +50,7 @@ function foundWords(run) {
 export function ClusteringRow({ run }) {
   const totals = { discovered: run.planned || 1, analysed: isSearching(run) ? run.evaluated : run.state === "completed" ? run.planned || 1 : 0, skipped: 0, failed: 0 };
   return html`<li class="run-row">
-    <div class="run-row-head"><a class="run-link" data-row href="/clusterings/${run.id}">Playlists from the library</a><${RunState} state=${run.state} /></div>
+    <div class="run-row-head"><${Kind} icon="flock" /><a class="run-link" data-row href="/clusterings/${run.id}">Making playlists</a><${RunState} state=${run.state} /></div>
     ${isSearching(run) && html`<${Progress} totals=${totals} label="Looking for playlists" />`}
     <p class="run-row-sums"><span>${foundWords(run)}</span><span>${ago(run.requested_at)}${lasted(run)}</span></p>
   </li>`;
@@ -89,7 +92,7 @@ export function SyncRow({ run }) {
   const totals = { discovered: run.targets, analysed: run.synced, skipped: run.skipped, failed: run.failed };
   const [left, failed] = ["skipped", "failed"].map((kind) => run.problems.filter((problem) => (problem.outcome ?? "failed") === kind));
   return html`<li class="run-row sync-row">
-    <div class="run-row-head"><span class="run-name">Playlists to your servers</span><span class="actions"><${SyncActions} run=${run} /></span><${RunState} state=${run.state} /></div>
+    <div class="run-row-head"><${Kind} icon="send" /><span class="run-name">Writing playlists to your servers</span><span class="actions"><${SyncActions} run=${run} /></span><${RunState} state=${run.state} /></div>
     ${run.targets > 0 && html`<${Progress} totals=${totals} label="Writing of ${ago(run.requested_at)}" />`}
     <p class="run-row-sums"><span>${writtenWords(run)}</span><span>${ago(run.requested_at)}${lasted(run)}</span></p>
     ${failed.length > 0 && html`<ul class="failure-notes">${failed.map((problem) => html`<${Problem} key=${problem.playlist_id + problem.server_id} problem=${problem} />`)}</ul>`}

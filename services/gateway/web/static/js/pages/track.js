@@ -1,6 +1,6 @@
 import { html, useEffect, useState } from "../app/view.js";
 import { get } from "../app/api.js";
-import { artistOf, bpm, clock, decimal, keyName, percent, spent } from "../app/format.js";
+import { ago, artistOf, bpm, clock, decimal, keyName, percent, plural, spent } from "../app/format.js";
 import { on } from "../app/live.js";
 import { useLoad } from "../app/load.js";
 import { playOrPause } from "../app/player.js";
@@ -83,14 +83,22 @@ function NotAnalysed({ track }) {
   return html`<${EmptyState} icon="alert" title="Could not be analysed" action=${action}><b>${title}.</b> ${track.failure?.detail ? `“${track.failure.detail}” ` : ""}${advice}<//>`;
 }
 
+/** "12 times, last 3 h ago", as the listener's own server counted. */
+function playedWords({ play_count: times, last_played_at: last }) {
+  return times ? `${plural(times, "time")}${last ? `, last ${ago(last)}` : ""}` : "never";
+}
+
 /** What else is known, for the curious. */
-function More({ analysis }) {
+function More({ analysis, plays }) {
   const tuning = Math.round(analysis.tuning_cents);
   const lines = [
     ["Tuning", tuning === 0 ? "concert pitch" : `${tuning > 0 ? "+" : "−"}${Math.abs(tuning)} cents`],
     ["Silence", analysis.silence_s >= 0.5 ? spent(analysis.silence_s) : "none"],
     ["Listened to", analysis.profile === "full" ? "all of it" : `${analysis.patches} moments of 3 s`],
   ];
+  if (plays) lines.push(["Played", playedWords(plays)]);
+  if (plays?.rating) lines.push(["Your rating", `${decimal(plays.rating)} of 5 stars`]);
+  if (plays?.favourite) lines.push(["Favourite", "yes"]);
   return html`<dl class="pairs">${lines.map(([name, value]) => html`<div key=${name}><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`;
 }
 
@@ -100,7 +108,7 @@ function Sound({ track }) {
     <${Facts} analysis=${analysis} />
     <div class="sound">
       ${track.mood_strip &&
-      html`<section class="card sound-card"><h2>How it sounds</h2><${SoundScales} strip=${track.mood_strip} /><${More} analysis=${analysis} />
+      html`<section class="card sound-card"><h2>How it sounds</h2><${SoundScales} strip=${track.mood_strip} /><${More} analysis=${analysis} plays=${track.plays} />
         ${analysis.silent && html`<p class="quiet">The file is silent from beginning to end.</p>`}
       </section>`}
       ${track.top_tags.length > 0 && html`<section class="card"><h2>What it sounds like</h2><${TagBars} tags=${track.top_tags} /></section>`}
