@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_matrix, diags
 from scipy.sparse.linalg import eigsh
-from sklearn.cluster import KMeans, kmeans_plusplus
+from sklearn.cluster import HDBSCAN, KMeans, kmeans_plusplus
 from sklearn.neighbors import NearestNeighbors
 
 from services.clusterer.library import FloatArray
@@ -19,6 +19,8 @@ from services.clusterer.library import FloatArray
 IntArray = npt.NDArray[np.int64]
 MOST_NEIGHBOURS = 20
 _SLICE = 4096
+_TREE_DIMENSIONS = 32
+"""With more, a tree of the points is slower than all distances."""
 
 
 class Ground:
@@ -32,6 +34,7 @@ class Ground:
         self.smaller = smaller
         self._seedings: dict[int, FloatArray] = {}
         self._spectra: dict[int, FloatArray] = {}
+        self._dense: dict[tuple[int, int], IntArray] = {}
 
     def __len__(self) -> int:
         return len(self.points)
@@ -59,6 +62,18 @@ class Ground:
         distances = self._neighbours[0]
         column = distances[:, min(neighbours, distances.shape[1]) - 1]
         return float(np.quantile(column, quantile))
+
+    def dense(self, smallest: int, neighbours: int) -> IntArray:
+        """Labels of HDBSCAN [m], -1 between the clusters."""
+        if (smallest, neighbours) not in self._dense:
+            model = HDBSCAN(
+                min_cluster_size=smallest,
+                min_samples=neighbours,
+                algorithm="kd_tree" if self.points.shape[1] <= _TREE_DIMENSIONS else "brute",
+                copy=True,
+            )
+            self._dense[smallest, neighbours] = model.fit(self.points).labels_.astype(np.int64)
+        return self._dense[smallest, neighbours]
 
     def spectrum(self, neighbours: int) -> FloatArray:
         """[m, most]: the first eigenvectors of the graph of ``neighbours`` nearest neighbours (normalised Laplacian; A.

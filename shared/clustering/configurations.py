@@ -89,7 +89,7 @@ class Room:
         if algorithm in DENSITY:
             made["reach"] = round(0.05 + 0.9 * point[4], 2)
         if algorithm == "hdbscan":
-            made["smallest"] = self._smallest(2 ** (1 + 3.5 * point[4]))
+            made["smallest"] = self._smallest(2 ** (1.5 + 3.5 * point[2]))
         if algorithm in _COUNTED:
             made["seed"] = min(int(point[5] * SEEDS), SEEDS - 1)
         return Configuration(**made)

@@ -15,6 +15,7 @@ QUICK: dict[str, list[str]] = {
     "bench_projector": ["2000"],
     "bench_similar": ["5000"],
     "bench_gateway": ["--quick"],
+    "bench_clustering": ["--quick"],
 }
 
 
@@ -29,6 +30,8 @@ def main() -> int:
         arguments = list(quick) if options.quick else []
         if name == "bench_analysis" and options.music:
             arguments = [options.music, *arguments]
+        if name == "bench_clustering" and options.music:
+            arguments = ["--music", options.music, *arguments]
         print(f"\n=== {name} {' '.join(arguments)}", flush=True)
         worst = max(worst, subprocess.call([sys.executable, "-m", f"tests.benchmarks.{name}", *arguments]))
     return worst

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from sklearn.cluster import DBSCAN, HDBSCAN
+from sklearn.cluster import DBSCAN
 
 from services.clusterer.algorithms.fitted import Fitted, by_neighbour
 from services.clusterer.ground import Ground
@@ -25,17 +25,9 @@ def dbscan(ground: Ground, configuration: Configuration) -> Fitted:
 
 
 def hdbscan(ground: Ground, configuration: Configuration) -> Fitted:
-    """The leaves of the tree are taken, since playlists want many even groups rather than few vast ones. The smallest
-    cluster is meant on the whole sample, and scaled down with a part of it. A track between the clusters joins the
-    nearest one within a reach, a quantile of the distances between neighbours as in ``dbscan``."""
+    """The smallest cluster is meant on the whole sample, and scaled down with a part of it. A track between the
+    clusters joins the nearest one within a reach, a quantile of the distances between neighbours as in ``dbscan``."""
     least = configuration.neighbours or 3
-    model = HDBSCAN(
-        min_cluster_size=max(2, round((configuration.smallest or 5) * ground.share)),
-        min_samples=min(least, len(ground) - 1),
-        cluster_selection_method="leaf",
-        copy=True,
-    ).fit(ground.points)
-    assign = by_neighbour(
-        ground.points, model.labels_.astype(np.int64), ground.reach(least, configuration.reach or _REACH)
-    )
+    labels = ground.dense(max(2, round((configuration.smallest or 5) * ground.share)), min(least, len(ground) - 1))
+    assign = by_neighbour(ground.points, labels, ground.reach(least, configuration.reach or _REACH))
     return Fitted(assign(ground.points), assign)
