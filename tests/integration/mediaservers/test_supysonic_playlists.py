@@ -5,10 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
+from urllib.parse import urlencode
+from urllib.request import urlopen
 from uuid import uuid4
 
-import aiohttp
 import pytest
 
 from shared.mediaservers import subsonic_client
@@ -25,19 +28,45 @@ from tests.subsonic.breaking_proxy import BreakingProxy
 from tests.subsonic.faulty_server import failed
 from tests.subsonic.supysonic_server import Supysonic, supysonic
 
-SONGS = 16
+SONGS = 10
 WORDS = "First line\nSecond line"
 
 
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Somebody at the server itself, past adapter and proxy."""
+
+    server: Supysonic
+
+    def ask(self, method: str, **query: str) -> dict[str, Any]:
+        """One call; fails if it is refused."""
+        token = hashlib.md5((self.server.password + "salted").encode(), usedforsecurity=False).hexdigest()
+        login = {"u": self.server.user, "t": token, "s": "salted", "v": "1.12.0", "c": "owner", "f": "json"}
+        with urlopen(f"{self.server.url}/rest/{method}.view?{urlencode({**login, **query})}", timeout=30) as answer:
+            response: dict[str, Any] = json.load(answer)["subsonic-response"]
+        assert response["status"] == "ok", response
+        return response
+
+    def playlists(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self.ask("getPlaylists")["playlists"].get("playlist", [])
+        return found
+
+
 @pytest.fixture(scope="module")
-def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Supysonic]:
+def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Owner, tuple[str, ...]]]:
+    """The owner, and the ids of the songs: the second is marked, the third rated, the fourth has words."""
     root = tmp_path_factory.mktemp("music")
     for number in range(SONGS):
         path = music.write_song(root, music.Song(f"{number:02d}.wav", f"Song {number:02d}", "A", "B", number + 1))
         if number == 3:
             path.with_suffix(".txt").write_text(WORDS)
     with supysonic(root, tmp_path_factory.mktemp("supysonic")) as server:
-        yield server
+        owner = Owner(server)
+        (album,) = owner.ask("getAlbumList2", type="alphabeticalByName")["albumList2"]["album"]
+        ids = tuple(song["id"] for song in owner.ask("getAlbum", id=album["id"])["album"]["song"])
+        owner.ask("star", id=ids[1])
+        owner.ask("setRating", id=ids[2], rating="4")
+        yield owner, ids
 
 
 class SupysonicWorld(BreakableWorld):
@@ -46,66 +75,34 @@ class SupysonicWorld(BreakableWorld):
     unknown_item = str(uuid4())
     libraries = (RemoteLibrary("1", "music"),)
 
-    def __init__(self, real: Supysonic, proxy: BreakingProxy) -> None:
-        self._real = real
+    def __init__(self, owner: Owner, ids: tuple[str, ...], proxy: BreakingProxy) -> None:
+        self.owner = owner
         self._proxy = proxy
-        self.played: dict[str, Played] = {}
-
-    async def prepare(self) -> None:
-        """Learn the ids, mark some songs, delete the playlists of other tests: listing them takes long."""
-        for playlist in await self._listing():
-            await self.ask("deletePlaylist", id=playlist["id"])
-        albums = await self.ask("getAlbumList2", type="alphabeticalByName")
-        (album,) = albums["albumList2"]["album"]
-        songs = (await self.ask("getAlbum", id=album["id"]))["album"]["song"]
-        self.items = tuple(song["id"] for song in songs)
-        self.words = (self.items[3], WORDS)
-        self.wordless = self.items[5]
-        if "starred" not in songs[1]:
-            await self.ask("star", id=self.items[1])
-        await self.ask("setRating", id=self.items[2], rating="4")
-        self.played = {
-            self.items[1]: Played(self.items[1], favourite=True),
-            self.items[2]: Played(self.items[2], rating=4.0),
-        }
-
-    async def ask(self, method: str, **query: str) -> dict[str, Any]:
-        """A call past adapter and proxy."""
-        token = hashlib.md5((self._real.password + "salted").encode(), usedforsecurity=False).hexdigest()
-        login = {"u": self._real.user, "t": token, "s": "salted", "v": "1.12.0", "c": "owner", "f": "json"}
-        async with (
-            aiohttp.ClientSession() as session,
-            session.get(f"{self._real.url}/rest/{method}.view", params={**login, **query}) as answer,
-        ):
-            response: dict[str, Any] = (await answer.json())["subsonic-response"]
-        assert response["status"] == "ok", response
-        return response
+        self.items = ids
+        self.words = (ids[3], WORDS)
+        self.wordless = ids[5]
+        self.played = {ids[1]: Played(ids[1], favourite=True), ids[2]: Played(ids[2], rating=4.0)}
 
     def connect(self) -> PlaylistServer:
-        return self._connect(self._real.password)
+        return self._connect(self.owner.server.password)
 
     def connect_wrongly(self) -> PlaylistServer:
         return self._connect("guessed")
 
     def _connect(self, password: str) -> SubsonicServer:
-        return SubsonicServer(
-            ServerConfig(uuid4(), "subsonic", "real", None, self._proxy.url, self._real.user, password)
-        )
+        user = self.owner.server.user
+        return SubsonicServer(ServerConfig(uuid4(), "subsonic", "real", None, self._proxy.url, user, password))
 
     async def by_hand(self, name: str, item_ids: Sequence[str]) -> str:
-        before = {playlist["id"] for playlist in await self._listing()}
-        await self.ask("createPlaylist", name=name)
-        (made,) = {playlist["id"] for playlist in await self._listing()} - before
+        before = {playlist["id"] for playlist in self.owner.playlists()}
+        self.owner.ask("createPlaylist", name=name)
+        (made,) = {playlist["id"] for playlist in self.owner.playlists()} - before
         for item_id in item_ids:
-            await self.ask("updatePlaylist", playlistId=made, songIdToAdd=item_id, comment="mine", public="true")
+            self.owner.ask("updatePlaylist", playlistId=made, songIdToAdd=item_id, comment="mine", public="true")
         return str(made)
 
-    async def _listing(self) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = (await self.ask("getPlaylists"))["playlists"].get("playlist", [])
-        return found
-
     async def stored(self, remote_id: str) -> object:
-        return json.dumps(await self.ask("getPlaylist", id=remote_id))
+        return self.owner.ask("getPlaylist", id=remote_id)
 
     def calls(self) -> int:
         return self._proxy.calls
@@ -115,19 +112,28 @@ class SupysonicWorld(BreakableWorld):
 
 
 @pytest.fixture
-async def world(real: Supysonic) -> AsyncIterator[SupysonicWorld]:
-    async with BreakingProxy(real.url, lambda: failed(40, "Wrong username or password")) as proxy:
-        world = SupysonicWorld(real, proxy)
-        await world.prepare()
-        yield world
+async def world(real: tuple[Owner, tuple[str, ...]]) -> AsyncIterator[SupysonicWorld]:
+    """Without the playlists of other tests, which take long to list."""
+    owner, ids = real
+    for playlist in owner.playlists():
+        owner.ask("deletePlaylist", id=playlist["id"])
+    refusal = partial(failed, 40, "Wrong username or password")
+    async with BreakingProxy(owner.server.url, refusal) as proxy:
+        yield SupysonicWorld(owner, ids, proxy)
+
+
+@pytest.fixture(autouse=True)
+def short_urls(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that few songs need several calls: supysonic takes milliseconds to list each."""
+    monkeypatch.setattr(subsonic_client, "URL_LENGTH", 200)
 
 
 class TestSupysonicPlaylists(PlaylistContract):
-    longest = 260
+    longest = 30
 
     async def test_a_new_playlist_is_private(self, server: PlaylistServer, world: SupysonicWorld) -> None:
         remote_id = await server.create_playlist("Mine alone", world.items[:2])
-        assert (await world.ask("getPlaylist", id=remote_id))["playlist"]["public"] is False
+        assert world.owner.ask("getPlaylist", id=remote_id)["playlist"]["public"] is False
 
     async def test_the_owner_is_told(self, server: PlaylistServer, world: SupysonicWorld) -> None:
         await server.create_playlist("Owned", world.items[:2])
@@ -135,10 +141,4 @@ class TestSupysonicPlaylists(PlaylistContract):
 
 
 class TestSupysonicFaults(PlaylistFaultContract):
-    """With short URLs, so that few songs need several calls."""
-
-    made = changed = 24
-
-    @pytest.fixture(autouse=True)
-    def short_urls(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(subsonic_client, "URL_LENGTH", 500)
+    made = changed = 6
