@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import Any
 
 from shared.errors import ServerMisbehaved, ServerRefused, ServerUnavailable
@@ -13,8 +12,6 @@ from shared.mediaservers.http import Answer, phrase
 Json = dict[str, Any]
 
 _REASONS = {401: "wrong_password", 403: "forbidden", 404: "not_found", 410: "not_found"}
-_TIMESTAMPS = re.compile(r"[\[<][0-9]{1,3}:[0-9]{1,2}(?:[.:][0-9]{1,3})?[\]>]")
-_LRC_TAG = re.compile(r"\[[a-z#]{2,10}:[^\]]*\]", re.IGNORECASE)
 
 
 def refusal(status: int, who: str) -> ServerRefused:
@@ -65,12 +62,3 @@ def text_id(value: object) -> str | None:
         return str(value)
     text = clean_text(value) if isinstance(value, str) else None
     return text if text == value else None
-
-
-def plain_lines(text: object) -> str | None:
-    """Lyrics without time stamps and tags of the LRC format; None when no words are left."""
-    if not isinstance(text, str):
-        return None
-    stripped = (_TIMESTAMPS.sub("", line).strip() for line in text.splitlines())
-    words = "\n".join(line for line in stripped if not _LRC_TAG.fullmatch(line)).strip()
-    return words or None

@@ -11,9 +11,17 @@ from uuid import UUID
 from shared.errors import ServerMisbehaved
 from shared.events import LibraryTrack
 from shared.mediaservers.base import ListedItem, Played, RemoteLibrary, RemotePlaylist
-from shared.mediaservers.descriptions import clean_suffix, clean_text, fingerprint, seconds, whole_number, year_of
+from shared.mediaservers.descriptions import (
+    clean_suffix,
+    clean_text,
+    fingerprint,
+    plain_lines,
+    seconds,
+    whole_number,
+    year_of,
+)
 from shared.mediaservers.http import Answer
-from shared.mediaservers.json_answers import Json, objects, plain_lines, read_object, text_id
+from shared.mediaservers.json_answers import Json, objects, read_object, text_id
 from shared.mediaservers.offset_walk import Row
 from shared.mediaservers.paths import suffix_of
 from shared.messages import track_id
@@ -163,8 +171,8 @@ def parse_played(song: Json) -> Played | None:
 def parse_lyrics(result: Json) -> str | None:
     """The words out of ``songinfo``, which lists each thing it knows in an object of its own."""
     for row in objects(result.get("songinfo_loop"), "track details"):
-        if words := plain_lines(row.get("lyrics")):
-            return words
+        if isinstance(text := row.get("lyrics"), str):
+            return plain_lines(text)
     return None
 
 

@@ -14,12 +14,13 @@ from shared.mediaservers.descriptions import (
     clean_text,
     fingerprint,
     join_texts,
+    plain_lines,
     seconds,
     whole_number,
     year_of,
 )
 from shared.mediaservers.http import Answer
-from shared.mediaservers.json_answers import Json, objects, plain_lines, read_object, text_id
+from shared.mediaservers.json_answers import Json, objects, read_object, text_id
 from shared.mediaservers.offset_walk import Row
 from shared.mediaservers.paths import suffix_of
 from shared.messages import track_id

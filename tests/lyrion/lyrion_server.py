@@ -11,11 +11,11 @@ import json
 from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any
 
 from aiohttp import web
 
-from tests.breaking import Breaker, hang_up, whole_or_part
+from tests.breaking import LocalServer, hang_up, whole_or_part
 from tests.lyrion.library import Track
 
 Json = dict[str, Any]
@@ -41,7 +41,7 @@ def unauthorised() -> web.StreamResponse:
 
 
 @dataclass(slots=True)
-class LyrionTestServer:
+class LyrionTestServer(LocalServer):
     """See the module. ``libraries`` and ``folders`` are (id, name) and (url, name)."""
 
     tracks: list[Track] = field(default_factory=list)
@@ -58,26 +58,6 @@ class LyrionTestServer:
     past_the_end: int = 0
     commands: list[list[Any]] = field(default_factory=list)
     before: Callable[[list[Any]], None] = lambda _: None
-    breaker: Breaker = field(default_factory=lambda: Breaker(unauthorised))
-    port: int = 0
-    _runner: web.AppRunner | None = None
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    async def __aenter__(self) -> Self:
-        application = web.Application()
-        application.router.add_route("*", "/{path:.*}", self._answer)
-        self._runner = web.AppRunner(application, shutdown_timeout=0.1, handler_cancellation=True, access_log=None)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", self.port).start()
-        self.port = self._runner.addresses[0][1]
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        if self._runner is not None:
-            await self._runner.cleanup()
 
     def track(self, track_id: int) -> Track:
         return next(track for track in self.tracks if track.id == track_id)
@@ -93,10 +73,10 @@ class LyrionTestServer:
         self.playlists[playlist.id] = playlist
         return playlist.id
 
-    async def _answer(self, request: web.Request) -> web.StreamResponse:
-        return await self.breaker.pass_on(request, self._obey)
+    def login_refused(self) -> web.StreamResponse:
+        return unauthorised()
 
-    async def _obey(self, request: web.Request) -> web.StreamResponse:
+    async def obeyed(self, request: web.Request) -> web.StreamResponse:
         if self.login is not None:
             expected = "Basic " + b64encode(":".join(self.login).encode()).decode()
             if request.headers.get("Authorization") != expected:

@@ -11,12 +11,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any
 from urllib.parse import unquote
 
 from aiohttp import web
 
-from tests.breaking import Breaker, whole_or_part
+from tests.breaking import LocalServer, whole_or_part
 from tests.plex.library import Track
 
 Json = dict[str, Any]
@@ -42,7 +42,7 @@ def page(status: int, words: str) -> web.Response:
 
 
 @dataclass(slots=True)
-class PlexTestServer:
+class PlexTestServer(LocalServer):
     """See the module. ``sections`` are (key, type, title)."""
 
     tracks: list[Track] = field(default_factory=list)
@@ -58,26 +58,6 @@ class PlexTestServer:
     single_objects: bool = False
     requests: list[str] = field(default_factory=list)
     before: Callable[[web.Request], None] = lambda _: None
-    breaker: Breaker = field(default_factory=lambda: Breaker(lambda: page(401, "Unauthorized")))
-    port: int = 0
-    _runner: web.AppRunner | None = None
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    async def __aenter__(self) -> Self:
-        application = web.Application()
-        application.router.add_route("*", "/{path:.*}", self._answer)
-        self._runner = web.AppRunner(application, shutdown_timeout=0.1, handler_cancellation=True, access_log=None)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", self.port).start()
-        self.port = self._runner.addresses[0][1]
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        if self._runner is not None:
-            await self._runner.cleanup()
 
     def track(self, key: int) -> Track:
         return next(track for track in self.tracks if track.key == key)
@@ -100,10 +80,10 @@ class PlexTestServer:
         playlist.entries += added
         return len(added)
 
-    async def _answer(self, request: web.Request) -> web.StreamResponse:
-        return await self.breaker.pass_on(request, self._obey)
+    def login_refused(self) -> web.StreamResponse:
+        return page(401, "Unauthorized")
 
-    async def _obey(self, request: web.Request) -> web.StreamResponse:
+    async def obeyed(self, request: web.Request) -> web.StreamResponse:
         assert self.token not in str(request.url), "a token in an address ends up in logs"
         assert self.token not in unquote(str(request.url))
         self.requests.append(f"{request.method} {request.path_qs}")

@@ -6,7 +6,7 @@ import pytest
 
 from shared.errors import ServerMisbehaved, ServerRefused, ServerUnavailable
 from shared.mediaservers.http import Answer
-from shared.mediaservers.json_answers import objects, plain_lines, read_object, text_id
+from shared.mediaservers.json_answers import objects, read_object, text_id
 
 
 def answer(body: bytes, status: int = 200) -> Answer:
@@ -49,10 +49,3 @@ def test_one_object_is_a_list_of_one() -> None:
 def test_ids_are_numbers_or_text() -> None:
     assert [text_id(value) for value in (7, "7", "a1", -94)] == ["7", "7", "a1", "-94"]
     assert [text_id(value) for value in (None, "", True, 1.5, "a\0b", " a", "x" * 600)] == [None] * 7
-
-
-def test_lyrics_lose_times_and_tags_but_keep_their_lines() -> None:
-    lrc = "[ar:Somebody]\n[00:01.50]One [live]\n[00:02]<00:02.10>two\n\n[01:02.345] three \n"
-    assert plain_lines(lrc) == "One [live]\ntwo\n\nthree"
-    assert plain_lines("Just\r\nwords") == "Just\nwords"
-    assert [plain_lines(value) for value in (None, 3, "", " \n", "[00:01.00]\n[ti:x]")] == [None] * 5
