@@ -8,7 +8,7 @@ not use the call that renames a playlist, while it may write the playlist's item
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from shared.errors import ServerRefused
 from shared.mediaservers.base import ServerConfig
@@ -20,6 +20,12 @@ from shared.mediaservers.mediabrowser_client import Dialect, MediaBrowserClient
 
 _UUID = re.compile(r"[0-9a-f]{8}(-?)[0-9a-f]{4}\1[0-9a-f]{4}\1[0-9a-f]{4}\1[0-9a-f]{12}", re.IGNORECASE)
 _DIALECT = Dialect("a Jellyfin server", "", "Authorization", "MediaBrowser", None, "Users", _UUID)
+_DESCRIBED = {
+    "fields": "Path,Genres,DateCreated,MediaSources",
+    "enableImages": "false",
+    "enableUserData": "false",
+}
+_LISTENED = {"enableUserData": "true", "enableImages": "false"}
 _NO_ENTRY = "0" * 32
 
 
@@ -39,6 +45,8 @@ class JellyfinApi:
 
     def __init__(self, client: MediaBrowserClient) -> None:
         self.client = client
+        self.described: Mapping[str, str] = _DESCRIBED
+        self.listened: Mapping[str, str] = _LISTENED
 
     async def items(self, what: str, start: int, limit: int, **query: str) -> Entries:
         common: dict[str, str | int] = {"userId": await self.client.user_id(), "recursive": "true"}

@@ -34,8 +34,6 @@ from shared.mediaservers.mediabrowser_walk import TrackWalk, read_all
 from shared.mediaservers.ranges import no_such_range
 from shared.mediaservers.tasting import look_around, taste_some
 
-FIELDS = "Path,Genres,DateCreated,MediaSources"
-_BARE = {"enableImages": "false", "enableUserData": "false"}
 ASKED_AT_ONCE = 100
 _LISTENED = ("IsPlayed", "IsFavorite", "Likes")
 """The servers join several filters with "and", so each is asked for by itself."""
@@ -141,7 +139,7 @@ class MediaBrowserServer:
         for wish in _LISTENED:
 
             async def fetch(start: int, limit: int, wish: str = wish) -> Entries:
-                query = {"includeItemTypes": "Audio", "filters": wish, "enableUserData": "true"}
+                query = {"includeItemTypes": "Audio", "filters": wish, **self._api.listened}
                 return await self._api.items("tracks", start, limit, **query)
 
             async for page in read_all(fetch, "tracks"):
@@ -164,8 +162,9 @@ class MediaBrowserServer:
         await self._client.close()
 
     async def _tracks(self, library: str | None, start: int, limit: int) -> Entries:
-        query = _BARE if library is None else {**_BARE, "parentId": library}
-        return await self._api.items("tracks", start, limit, includeItemTypes="Audio", fields=FIELDS, **query)
+        query = {"includeItemTypes": "Audio", **self._api.described}
+        within = {} if library is None else {"parentId": library}
+        return await self._api.items("tracks", start, limit, **query, **within)
 
     async def _see_libraries(self, chosen: tuple[str, ...]) -> None:
         """A library that is gone must not be asked for: the servers then list everything instead."""
@@ -180,7 +179,7 @@ class MediaBrowserServer:
         known = [item_id for item_id in item_ids if self._client.possible(item_id)]
         if not known:
             return {}
-        found = await self._api.items("tracks", 0, len(known), ids=",".join(known), fields=FIELDS)
+        found = await self._api.items("tracks", 0, len(known), ids=",".join(known), **self._api.described)
         parsed = [parse_item(self._server_id, item) for item in found.items]
         return {item.item_id: item.track for item in parsed if item and item.track}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from shared.errors import ServerRefused
@@ -17,6 +17,10 @@ class MediaBrowserApi(Protocol):
     kind: str
     repeats: bool
     """A playlist may hold a track twice."""
+    described: Mapping[str, str]
+    """The query that makes ``items`` say all about a track that we want to know."""
+    listened: Mapping[str, str]
+    """The query that makes ``items`` say what the user did with a track."""
 
     async def items(self, what: str, start: int, limit: int, **query: str) -> Entries:
         """A slice of the items that the user can see; ``what`` names them in errors."""

@@ -324,10 +324,16 @@ class TestServer:
 
     def described(self, track: Track, fields: list[str]) -> Json:
         """A track in a listing: without the fields that must be asked for."""
-        optional = {"Path", "Genres", "DateCreated", "MediaSources"} - set(fields)
-        shown = {name: value for name, value in track.fields.items() if name not in optional}
+        optional = {"Path", "Genres", "DateCreated", "MediaSources"}
         data = {"PlaybackPositionTicks": 0, "PlayCount": 0, "IsFavorite": False, "Played": False, "Key": track.id}
-        return {**shown, "UserData": {**data, "ItemId": track.id, **track.data}}
+        data |= {"ItemId": track.id, **track.data}
+        if self.flavour.emby:
+            optional |= {"ProductionYear"}
+            for name in ("PlayCount", "LastPlayedDate"):
+                if f"UserData{name}" not in fields:
+                    data.pop(name, None)
+        hidden = optional - set(fields)
+        return {**{name: value for name, value in track.fields.items() if name not in hidden}, "UserData": data}
 
     def listing(self, call: Call, items: list[Json]) -> web.Response:
         """A slice of a list with its total."""
@@ -347,7 +353,7 @@ class TestServer:
         user = self.user_of(call, call.parts[0] if self.flavour.emby else None)
         track = self.track(call.parts[-1])
         if track is not None:
-            return web.json_response(self.described(track, ["Path", "Genres", "DateCreated", "MediaSources"]))
+            return web.json_response(self.described(track, list(track.fields)))
         return web.json_response(self.playlists.described(call.parts[-1], user))
 
     def _download(self, call: Call) -> web.StreamResponse:
