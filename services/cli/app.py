@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from services.cli import playlist_app
 from services.cli.perform import perform
 from services.cli.session import Session
 
@@ -314,3 +315,6 @@ def doctor(
     from services.cli import doctor as doctoring
 
     perform(context, lambda session: doctoring.examine(session, deep=deep, as_json=as_json))
+
+
+playlist_app.add_to(app)

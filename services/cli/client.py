@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import json
 import os
 from types import TracebackType
 from typing import Any, Self, cast
@@ -112,6 +114,53 @@ class Api:
     async def ready(self) -> dict[str, bool]:
         """What /readyz says of each part, ready or not."""
         return cast("dict[str, bool]", (await self._call("GET", "/readyz", root="", refusals=False))["checks"])
+
+    async def listed(self, path: str, most: int | None = None, **parameters: str | int | None) -> list[dict[str, Any]]:
+        """The items of a list, page by page up to ``most``."""
+        items: list[dict[str, Any]] = []
+        cursor: str | None = None
+        while True:
+            page = await self._get(path, cursor=cursor, limit=min(200, most or 200), **parameters)
+            items += page["items"]
+            cursor = page.get("next_cursor")
+            if cursor is None or (most is not None and len(items) >= most):
+                return items[:most]
+
+    async def get(self, path: str, **parameters: str | int | None) -> dict[str, Any]:
+        """Any answer of the API, by its path below /api/v1."""
+        return await self._get(path, **parameters)
+
+    async def send(
+        self, method: str, path: str, body: dict[str, Any] | None = None, **parameters: str | int | None
+    ) -> dict[str, Any]:
+        """Anything that changes something. Sending again after a lost connection does not do a POST twice."""
+        headers = {"Idempotency-Key": str(uuid4())} if method == "POST" else None
+        return await self._call(method, path, parameters=parameters, body=body, headers=headers)
+
+    async def download(self, path: str, **parameters: str) -> bytes:
+        """A file."""
+        try:
+            async with self._session.get(f"{self.url}/api/v1{path}", params=parameters) as answer:
+                content = await answer.read()
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise Unreachable(self._advice(error)) from error
+        if answer.status >= 400:
+            document = json.loads(content) if answer.content_type.endswith("json") else {}
+            raise ApiError(answer.status, document)
+        return content
+
+    async def upload(self, path: str, content: bytes, **parameters: str | None) -> dict[str, Any]:
+        """Send a file."""
+        given = {name: value for name, value in parameters.items() if value is not None}
+        data = aiohttp.BytesIOPayload(io.BytesIO(content), content_type="application/octet-stream")
+        try:
+            async with self._session.post(f"{self.url}/api/v1{path}", params=given, data=data) as answer:
+                document = await answer.json(content_type=None)
+        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+            raise Unreachable(self._advice(error)) from error
+        if answer.status >= 400:
+            raise ApiError(answer.status, document)
+        return cast("dict[str, Any]", document)
 
     async def _get(self, path: str, **parameters: str | int | None) -> dict[str, Any]:
         return await self._call("GET", path, parameters=parameters)

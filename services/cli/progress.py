@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Any, Protocol, TypeVar, cast
 
 from services.cli.answers import Run
 from services.cli.client import Api, ApiError, Unreachable
@@ -16,6 +16,7 @@ from services.cli.wording import duration, progress_line, progress_of, rate
 ENDED = ("completed", "cancelled", "failed")
 _POLL_S = 0.4
 _PATIENCE_S = 60.0
+T = TypeVar("T")
 _FIRST_LINE_S = 1.0
 _LINE_EVERY_S = 10.0
 
@@ -97,10 +98,21 @@ def show_run(display: Display, run: Run) -> None:
 async def follow_run(api: Api, run_id: str, display: Display, *, after: str | None = None) -> Run:
     """Show a run until it ends. A gateway that is away for up to a minute is waited for; raises ``Unreachable`` or
     ``ApiError`` then, and at once on an answer that waiting does not change."""
+    return await follow(lambda place: api.run(run_id, after=place), show_run, display, after=after)
+
+
+async def follow(
+    ask: Callable[[str | None], Awaitable[T]],
+    show: Callable[[Display, T], None],
+    display: Display,
+    *,
+    after: str | None = None,
+) -> T:
+    """The same for anything that has a ``state``; ``ask`` gets the position that its answer must have seen."""
     last_seen = time.monotonic()
     while True:
         try:
-            run = await api.run(run_id, after=after)
+            found = await ask(after)
         except (Unreachable, ApiError) as error:
             lasting = isinstance(error, ApiError) and error.status < 500
             if lasting or time.monotonic() - last_seen > _PATIENCE_S:
@@ -108,9 +120,9 @@ async def follow_run(api: Api, run_id: str, display: Display, *, after: str | No
             display.waiting("waiting for Starling to answer")
         else:
             last_seen, after = time.monotonic(), None
-            show_run(display, run)
-            if run["state"] in ENDED:
-                return run
+            show(display, found)
+            if cast("dict[str, Any]", found)["state"] in ENDED:
+                return found
         await asyncio.sleep(_POLL_S)
 
 

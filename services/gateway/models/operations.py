@@ -58,6 +58,8 @@ class Backlog(Answer):
 
     fetcher: int
     analyzer: int
+    clusterer: int
+    syncer: int
     delayed: int
     dead: int
 

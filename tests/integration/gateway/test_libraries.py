@@ -14,6 +14,7 @@ from shared.events import EVENTS, ServerAdded
 from shared.settings import Settings
 from shared.upcasts import read
 from tests.given import RUN, SERVER
+from tests.integration.gateway.api import Answer
 from tests.integration.gateway.conftest import gateway
 from tests.integration.gateway.system import System, asked, discovered, folder, song
 from tests.waiting import until
@@ -166,3 +167,76 @@ async def test_a_library_whose_password_cannot_be_read_says_so_when_played(syste
     system.gateway.adapters._settings = other_key
     answer = await system.api.get(f"/api/v1/tracks/{track['id']}/audio")
     assert (answer.status, answer.body["reason"]) == (502, "credentials_unreadable")
+
+
+async def changed(system: System, server: str, **change: object) -> Answer:
+    return await system.api.ask("PATCH", f"/api/v1/servers/{server}", change)
+
+
+async def test_servers_of_every_kind_are_connected_by_password_or_token(system: System) -> None:
+    url = "http://127.0.0.1:9"
+    logins: list[tuple[str, dict[str, object], tuple[str | None, str]]] = [
+        ("subsonic", {"username": "ann", "password": "p"}, ("ann", "password")),
+        ("jellyfin", {"username": "ann", "password": "p"}, ("ann", "password")),
+        ("emby", {"token": "k", "username": "bob"}, ("bob", "token")),
+        ("lyrion", {}, (None, "password")),
+        ("plex", {"token": "k"}, (None, "token")),
+    ]
+    for kind, login, (username, way) in logins:
+        body = {"type": kind, "name": kind, "url": url, "libraries": ["7", "9"], "test": False, **login}
+        answer = await system.api.post("/api/v1/servers", body)
+        assert answer.status == 201, answer
+        assert (answer.body["username"], answer.body["login"], answer.body["libraries"]) == (username, way, ["7", "9"])
+        shown = await system.get(answer.headers["Location"], after=answer.body["position"])
+        assert shown == {key: value for key, value in answer.body.items() if key != "position"}
+    for kind, wrong in (("jellyfin", {}), ("emby", {"password": "p"}), ("plex", {"username": "ann"})):
+        refused = await system.api.post("/api/v1/servers", {"type": kind, "name": kind, "url": url, **wrong})
+        assert refused.status == 422, kind
+
+
+async def test_a_server_is_changed_and_keeps_what_is_not_named(system: System) -> None:
+    added = await system.api.post("/api/v1/servers", subsonic(test=False))
+    server = added.body["id"]
+    await system.get(f"/api/v1/servers/{server}", after=added.body["position"])
+    renamed = await changed(system, server, name="Attic", libraries=["1"], test=False)
+    assert (renamed.status, renamed.body["name"], renamed.body["libraries"]) == (200, "Attic", ["1"])
+    assert (renamed.body["url"], renamed.body["username"]) == ("http://127.0.0.1:9", "ann")
+    moved = await changed(system, server, url="http://127.0.0.1:10", password="n3w-word", libraries=[], test=False)
+    assert (moved.body["url"], moved.body["libraries"], moved.body["name"]) == ("http://127.0.0.1:10", None, "Attic")
+    async with system.gateway.reading() as connection:
+        [secret] = await connection.fetch("SELECT secret_id FROM servers")
+        assert await connection.fetchval("SELECT count(*) FROM secrets") == 1
+    assert await secrets.load(system.gateway.pool, system.settings, secret["secret_id"]) == "n3w-word"
+
+    refused = await changed(system, server, username="bob")
+    assert (refused.status, refused.body["reason"]) == (422, "server_unusable"), "a change is tested first"
+    tested = await system.api.post("/api/v1/servers/test", {"server_id": server, "username": "bob"})
+    assert (tested.status, tested.body["ok"], tested.body["libraries"]) == (200, False, [])
+    assert (await changed(system, str(uuid4()), name="x")).status == 404
+
+
+async def test_an_address_that_was_left_can_be_taken_and_one_that_is_taken_cannot(system: System) -> None:
+    one = (await system.api.post("/api/v1/servers", subsonic(test=False))).body["id"]
+    other = subsonic(url="http://127.0.0.1:11", test=False)
+    two = await system.api.post("/api/v1/servers", other)
+    await system.get("/api/v1/servers", after=two.body["position"])
+    taken = await changed(system, two.body["id"], url="http://127.0.0.1:9", test=False)
+    assert (taken.status, taken.body["server_id"]) == (409, one)
+    assert (await changed(system, one, url="http://127.0.0.1:12", test=False)).status == 200
+    assert (await changed(system, two.body["id"], url="http://127.0.0.1:9", test=False)).status == 200
+    assert (await system.api.post("/api/v1/servers", other)).status == 201
+
+
+async def test_a_kind_of_server_refuses_what_it_does_not_know(system: System, music: Path) -> None:
+    home = await system.api.post("/api/v1/servers", {"type": "folder", "name": "Home", "path": str(music)})
+    nas = await system.api.post("/api/v1/servers", subsonic(test=False))
+    await system.get("/api/v1/servers", after=nas.body["position"])
+    for server, change, field in (
+        (home.body["id"], {"url": "http://nas"}, "url"),
+        (nas.body["id"], {"token": "k"}, "token"),
+        (nas.body["id"], {"path": "/music"}, "path"),
+    ):
+        answer = await changed(system, server, **change)
+        assert (answer.status, answer.body["errors"][0]["field"]) == (422, field)
+    renamed = await changed(system, home.body["id"], name="Attic")
+    assert (renamed.status, renamed.body["name"], renamed.body["path"]) == (200, "Attic", str(music))
