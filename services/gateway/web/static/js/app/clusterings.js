@@ -3,6 +3,7 @@
 import { batch, computed, signal } from "./view.js";
 import { get, once, post } from "./api.js";
 import { on } from "./live.js";
+import { explain } from "./reasons.js";
 
 const ACTIVE = new Set(["requested", "running", "composing"]);
 
@@ -25,6 +26,13 @@ export function scoreWord(total) {
   if (total >= 0.7) return "very good";
   if (total >= 0.55) return "good";
   return total >= 0.4 ? "fair" : "weak";
+}
+
+/** Why there are no playlists, in one or two sentences. */
+export function failureWords({ reason, detail }) {
+  const { title, advice } = explain(reason);
+  if (reason === "no_tracks") return detail || "There are no analysed songs to make playlists of.";
+  return `${title}. ${detail || advice}`;
 }
 
 /** Take in what is known, from an answer or from the stream. */

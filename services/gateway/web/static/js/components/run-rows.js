@@ -1,7 +1,7 @@
 // One row for each kind of run: listening to songs, looking for playlists, writing playlists to servers.
 
 import { html, useState } from "../app/view.js";
-import { METHODS, isSearching, scoreWord } from "../app/clusterings.js";
+import { METHODS, failureWords, isSearching, scoreWord } from "../app/clusterings.js";
 import { ago, count, plural, spent } from "../app/format.js";
 import { explain } from "../app/reasons.js";
 import { serverName } from "../app/store.js";
@@ -44,7 +44,7 @@ function foundWords(run) {
   const score = total === undefined || total === null ? "" : `, ${outOf100(total)} of 100 (${scoreWord(total)})`;
   if (isSearching(run)) return `${count(run.evaluated)} of at most ${count(run.planned)} tried${score}`;
   if (run.state === "completed") return `${plural(run.playlists ?? 0, "playlist")} of ${plural(run.tracks_used ?? 0, "song")}${score}${run.winner ? `, by ${METHODS[run.winner.configuration.algorithm]}` : ""}`;
-  return run.state === "cancelled" || run.reason === "cancelled" ? "Stopped before it found playlists." : `${explain(run.reason).title}. ${run.detail ?? ""}`;
+  return run.state === "cancelled" || run.reason === "cancelled" ? "Stopped before it found playlists." : failureWords(run);
 }
 
 export function ClusteringRow({ run }) {

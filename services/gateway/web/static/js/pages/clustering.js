@@ -1,11 +1,10 @@
 import { html, useEffect, useState } from "../app/view.js";
 import { get } from "../app/api.js";
 import { askWriting } from "../app/asking.js";
-import { clusterings, isSearching, keepProposals, noteClusterings, scoreWord } from "../app/clusterings.js";
+import { clusterings, failureWords, isSearching, keepProposals, noteClusterings, scoreWord } from "../app/clusterings.js";
 import { ago, count, listed, plural } from "../app/format.js";
 import { useLoad } from "../app/load.js";
 import { writePlaylists } from "../app/playlists.js";
-import { explain } from "../app/reasons.js";
 import { navigate } from "../app/router.js";
 import { sayProblem, toast } from "../app/toasts.js";
 import { ClusteringCard, SearchCharts } from "../components/clustering-card.js";
@@ -95,8 +94,7 @@ function Ended({ clustering }) {
 function Broken({ clustering }) {
   const again = html`<button type="button" class="button button-main" onClick=${make}>Start again</button>`;
   if (clustering.state === "cancelled" || clustering.reason === "cancelled") return html`<${EmptyState} icon="playlists" title="Stopped" action=${again}>The search was stopped before it found playlists. Yours stay as they are.<//>`;
-  const { title, advice } = explain(clustering.reason);
-  return html`<${EmptyState} icon="alert" title="No playlists this time" action=${again}><b>${title}.</b> ${clustering.detail || advice}<//>`;
+  return html`<${EmptyState} icon="alert" title="No playlists this time" action=${again}>${failureWords(clustering)}<//>`;
 }
 
 /** A search for playlists: how it goes, then what it found. */
