@@ -8,7 +8,7 @@ from __future__ import annotations
 from urllib.parse import unquote, urlsplit
 from uuid import UUID
 
-from shared.errors import ServerMisbehaved
+from shared.errors import ServerMisbehaved, ServerRefused
 from shared.events import LibraryTrack
 from shared.mediaservers.base import ListedItem, Played, RemoteLibrary, RemotePlaylist
 from shared.mediaservers.descriptions import (
@@ -32,6 +32,9 @@ MAX_COUNT = 10**8
 
 def parse_result(answer: Answer, who: str) -> Json:
     """The ``result`` of a JSON-RPC answer. Raises like ``read_object``."""
+    if answer.status == 401:
+        words = "wants the user name and password of its security settings (HTTP 401 Unauthorized)"
+        raise ServerRefused("wrong_password", f"{who} {words}")
     result = read_object(answer, who, KIND).get("result")
     if not isinstance(result, dict):
         raise ServerMisbehaved("wrong_type", f"{who} does not answer like a {KIND} server")

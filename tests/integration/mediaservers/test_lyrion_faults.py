@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID
@@ -181,6 +182,31 @@ class TestNewPlaylists:
         with pytest.raises(ServerRefused, match="already"):
             await server.create_playlist("AC DC / live", ["4"])
         assert await server.playlist_items(made) == ("3",)
+
+
+class TestChanges:
+    async def test_no_change_passes_through_an_empty_list(self, remote: LyrionTestServer, server: LyrionServer) -> None:
+        chance, seen = random.Random(7), set[int]()
+        made = await server.create_playlist("Ours", ["1", "2", "3"])
+        remote.before = lambda _: seen.add(len(remote.playlists[int(made)].entries))
+        for _ in range(25):
+            wanted = tuple(chance.sample([str(number) for number in range(1, 10)], chance.randrange(1, 7)))
+            await server.set_playlist_items(made, wanted)
+            assert await server.playlist_items(made) == wanted
+        assert 0 not in seen
+
+    async def test_few_changes_need_few_calls(self, remote: LyrionTestServer, server: LyrionServer) -> None:
+        made = await server.create_playlist("Ours", [str(number) for number in range(1, 200)])
+        remote.commands.clear()
+        await server.set_playlist_items(made, [str(number) for number in range(2, 201)])
+        assert [" ".join(map(str, command[:3])) for command in remote.commands] == [
+            "playlists tracks 0",
+            "info total songs",
+            "titles 0 1",
+            "playlists edit cmd:add",
+            "playlists edit cmd:delete",
+            "playlists tracks 0",
+        ]
 
 
 class TestPlaylistsOfOthers:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import AsyncIterator
 from uuid import UUID
 
@@ -228,6 +229,16 @@ class TestPlaylists:
             with pytest.raises(ServerRefused, match="the old ones stay"):
                 await server.set_playlist_items(made, ["5", "6"])
         assert await server.playlist_items(made) == ("3", "4")
+
+    async def test_no_change_passes_through_an_empty_list(self, remote: PlexTestServer, server: PlexServer) -> None:
+        chance, seen = random.Random(7), set[int]()
+        made = await server.create_playlist("Ours", keys(1, 3))
+        remote.before = lambda _: seen.add(len(remote.playlists[int(made)].entries))
+        for _ in range(25):
+            wanted = tuple(chance.choices(keys(1, 9), k=chance.randrange(1, 7)))
+            await server.set_playlist_items(made, wanted)
+            assert await server.playlist_items(made) == wanted
+        assert 0 not in seen
 
     async def test_few_changes_need_few_calls(self, remote: PlexTestServer, server: PlexServer) -> None:
         made = await server.create_playlist("Ours", keys(1, 230))

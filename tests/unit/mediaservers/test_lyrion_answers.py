@@ -190,8 +190,9 @@ def test_an_answer_of_another_server_is_told_apart() -> None:
     assert result({"result": {}}) == {}
     with pytest.raises(ServerMisbehaved, match="does not answer like a Lyrion server"):
         result({"result": []})
-    with pytest.raises(ServerRefused):
+    with pytest.raises(ServerRefused, match="wants the user name and password") as caught:
         result({}, 401)
+    assert caught.value.reason == "wrong_password"
 
 
 def test_names_fit_into_a_file_name() -> None:
