@@ -51,6 +51,16 @@ class Owner:
         found: list[dict[str, Any]] = self.ask("getPlaylists")["playlists"].get("playlist", [])
         return found
 
+    def clear(self) -> None:
+        """Delete all playlists: they take long to list."""
+        for playlist in self.playlists():
+            self.ask("deletePlaylist", id=playlist["id"])
+
+    def songs(self) -> tuple[str, ...]:
+        """The ids of the only album's songs."""
+        (album,) = self.ask("getAlbumList2", type="alphabeticalByName")["albumList2"]["album"]
+        return tuple(song["id"] for song in self.ask("getAlbum", id=album["id"])["album"]["song"])
+
 
 @pytest.fixture(scope="module")
 def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Owner, tuple[str, ...]]]:
@@ -62,8 +72,7 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Owner, tupl
             path.with_suffix(".txt").write_text(WORDS)
     with supysonic(root, tmp_path_factory.mktemp("supysonic")) as server:
         owner = Owner(server)
-        (album,) = owner.ask("getAlbumList2", type="alphabeticalByName")["albumList2"]["album"]
-        ids = tuple(song["id"] for song in owner.ask("getAlbum", id=album["id"])["album"]["song"])
+        ids = owner.songs()
         owner.ask("star", id=ids[1])
         owner.ask("setRating", id=ids[2], rating="4")
         yield owner, ids
@@ -113,10 +122,9 @@ class SupysonicWorld(BreakableWorld):
 
 @pytest.fixture
 async def world(real: tuple[Owner, tuple[str, ...]]) -> AsyncIterator[SupysonicWorld]:
-    """Without the playlists of other tests, which take long to list."""
+    """Without the playlists of other tests."""
     owner, ids = real
-    for playlist in owner.playlists():
-        owner.ask("deletePlaylist", id=playlist["id"])
+    owner.clear()
     refusal = partial(failed, 40, "Wrong username or password")
     async with BreakingProxy(owner.server.url, refusal) as proxy:
         yield SupysonicWorld(owner, ids, proxy)
