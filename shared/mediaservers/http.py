@@ -111,8 +111,10 @@ Query = Mapping[str, str] | Sequence[tuple[str, str]]
 class HttpServer:
     """Requests to one server: redirects stay on its host, at most 6 calls run at a time."""
 
-    def __init__(self, base: URL, patience: Patience) -> None:
+    def __init__(self, base: URL, patience: Patience, misfit: str = "not_subsonic") -> None:
+        """``misfit`` is the reason of ``ServerMisbehaved`` for what is no server of the expected kind."""
         self._patience = patience
+        self._misfit = misfit
         self.name = f"the server at {base.host}:{base.port}"
         self._base = base
         self._calls = asyncio.Semaphore(MAX_CALLS)
@@ -194,7 +196,7 @@ class HttpServer:
                 return self._usable(response)
             response.close()
             url = self._redirected(url, response.headers.get("Location", ""))
-        raise ServerMisbehaved("not_subsonic", f"{self.name} redirects in circles; check its address")
+        raise ServerMisbehaved(self._misfit, f"{self.name} redirects in circles; check its address")
 
     async def _get_once(self, url: URL, request: _Request, limits: aiohttp.ClientTimeout) -> aiohttp.ClientResponse:
         """Redirects keep the method and what it carries: they come from proxies, which have obeyed nothing yet."""
@@ -217,7 +219,7 @@ class HttpServer:
         """Where a redirect leads: the same host, never from https back to http, for the query holds our login."""
         target, host = _joined(url, location)
         if target is None:
-            raise ServerMisbehaved("not_subsonic", f"{self.name} redirects to an unreadable address")
+            raise ServerMisbehaved(self._misfit, f"{self.name} redirects to an unreadable address")
         if host != url.host or target.scheme not in {"https", url.scheme} or not location:
             raise ServerRefused(
                 "refused", f"{self.name} redirects to {target.scheme}://{host}; give that address instead"
@@ -242,7 +244,7 @@ class HttpServer:
         for kinds, words in _MEANINGS:
             if isinstance(error, kinds):
                 return ServerUnavailable(f"{self.name} {words}")
-        return ServerMisbehaved("not_subsonic", f"{self.name} does not speak HTTP ({type(error).__name__})")
+        return ServerMisbehaved(self._misfit, f"{self.name} does not speak HTTP ({type(error).__name__})")
 
 
 class Body:

@@ -79,7 +79,9 @@ class MediaBrowserClient:
         url = server_url(config.url)
         path = url.path.rstrip("/").removesuffix("/index.html").removesuffix("/web").rstrip("/")
         path = path.removesuffix(f"/{dialect.base}") if dialect.base else path
-        self._http = HttpServer(url.with_path(f"{path}/{dialect.base}".rstrip("/") + "/"), patience or Patience())
+        self._http = HttpServer(
+            url.with_path(f"{path}/{dialect.base}".rstrip("/") + "/"), patience or Patience(), "wrong_type"
+        )
         self.dialect = dialect
         self.by_token = config.login == "token"
         self._username = config.username or ""

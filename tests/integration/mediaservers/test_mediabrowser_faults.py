@@ -88,6 +88,8 @@ FAULTS = [
     ("text", faults.sends(b"Hello"), ServerMisbehaved, "something that is not JSON"),
     ("null", faults.sends(b"null"), ServerMisbehaved, "is no list"),
     ("wrong list", faults.sends(b'{"Items": [1, 2], "TotalRecordCount": 2}'), ServerMisbehaved, "something else"),
+    ("circles", faults.sends(b"", 302, Location="/elsewhere"), ServerMisbehaved, "redirects in circles"),
+    ("elsewhere", faults.sends(b"", 302, Location="http://other.example/"), ServerRefused, "give that address instead"),
     ("busy", faults.sends(b"", 429, Retry_After="9"), RateLimited, "fewer requests"),
     ("starting", faults.sends(HTML, 503, "text/html", Retry_After="9"), ServerUnavailable, "HTTP 503 Service Unav"),
     ("words", faults.sends(PROBLEM, 400), ServerRefused, "One or more validation errors occurred."),
@@ -107,10 +109,11 @@ class TestEveryFaultHasAName:
     ) -> None:
         await client.list_page(None)
         for listing in (client.list_page(None), client.playlists(), client.libraries()):
-            running.orders = [faults.Order(number, fault) for number in (1, 2)]
+            running.orders = [faults.Order(number, fault) for number in range(1, 10)]
             error = await failure(listing)
             assert type(error) is kind
             assert words in str(error)
+            assert getattr(error, "reason", "") != "not_subsonic"
 
     async def test_in_a_test_it_is_told(self, running: TestServer, client: PlaylistServer) -> None:
         for number in range(1, 5):
