@@ -193,7 +193,7 @@ class _Words:
         if "key" in extras and self._portrait.key:
             words.append(f"in {self._portrait.key}")
         if "tempo" in extras and self._portrait.tempo_bpm:
-            words.append(f"at {round(self._portrait.tempo_bpm / 5) * 5} BPM")
+            words.append(f"around {round(self._portrait.tempo_bpm / 5) * 5} BPM")
         name = " ".join(words)
         return name[:1].upper() + name[1:]
 

@@ -84,8 +84,8 @@ def test_playlists_that_are_alike_say_more_until_they_differ() -> None:
     assert found == [
         "Fast metal with choirs",
         "Fast metal with synths",
-        "Fast metal at 150 BPM",
-        "Fast metal at 170 BPM",
+        "Fast metal around 150 BPM",
+        "Fast metal around 170 BPM",
     ]
 
 
