@@ -252,7 +252,7 @@ def schedules_set(
     perform(
         context,
         lambda session: work.set_schedule(
-            session, name, kind.value, cron, timezone, server or [], enabled=not disabled, as_json=as_json
+            session, name, (kind.value, cron, timezone), server or [], enabled=not disabled, as_json=as_json
         ),
     )
 

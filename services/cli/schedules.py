@@ -40,15 +40,14 @@ def _row(item: Answer) -> tuple[str, ...]:
 async def set_schedule(
     session: Session,
     name: str,
-    kind: str,
-    cron: str,
-    timezone: str,
+    what: tuple[str, str, str],
     servers: list[str],
     *,
     enabled: bool,
     as_json: bool,
 ) -> int:
-    """Make a schedule, or replace the one of that name."""
+    """Make a schedule, or replace the one of that name. ``what`` is kind, cron and time zone."""
+    kind, cron, timezone = what
     async with session.api() as api:
         known = [item for item in (await api.get("/schedules"))["items"] if item["name"].casefold() == name.casefold()]
         parameters = dict(known[0]["parameters"]) if known and known[0]["kind"] == kind else {}
@@ -68,7 +67,8 @@ async def remove_schedule(session: Session, name: str) -> int:
     """Remove a schedule by its name or id."""
     async with session.api() as api:
         schedule_id = choose(name, (await api.get("/schedules"))["items"])
-        await api.send("DELETE", f"/schedules/{schedule_id}")
+        accepted = await api.send("DELETE", f"/schedules/{schedule_id}")
+        await api.get("/schedules", after=accepted["position"])
     say(f"Removed {clean(name)}.")
     return OK
 
