@@ -31,8 +31,10 @@ from shared.mediaservers.offset_walk import OffsetWalk, Part, Window
 from shared.mediaservers.original import original_audio
 from shared.mediaservers.plex_answers import (
     is_key,
+    parse_album,
     parse_container,
     parse_file,
+    parse_genre,
     parse_lyric_keys,
     parse_metadata,
     parse_played,
@@ -43,6 +45,7 @@ from shared.mediaservers.plex_answers import (
     parse_version,
     parse_words,
 )
+from shared.mediaservers.plex_genres import PlexGenres
 from shared.mediaservers.plex_playlists import MAX_NAME, PlexPlaylists, pages
 from shared.mediaservers.tasting import look_around, taste_some
 
@@ -68,6 +71,7 @@ class PlexServer:
         }
         self._http = HttpServer(url.with_path(url.path.rstrip("/") + "/"), patience or Patience())
         self._lists = PlexPlaylists(self._call, self._http.name)
+        self._genres = PlexGenres(self._call)
         self._server_id = config.server_id
         self._account = config.username or ""
         self._chosen = config.libraries
@@ -85,6 +89,8 @@ class PlexServer:
 
     async def list_page(self, cursor: str | None) -> ListingPage:
         """The next 100 tracks, one library after the other."""
+        if cursor is None:
+            self._genres.forget()
         return await self._walk.page(cursor)
 
     async def describe(self, items: tuple[ListedItem, ...]) -> tuple[LibraryTrack, ...]:
@@ -193,16 +199,26 @@ class PlexServer:
 
     async def _window(self, part: str, offset: int, count: int) -> Window:
         container = await self._call("GET", f"library/sections/{part}/all", TRACKS, (offset, count))
-        rows = tuple(parse_row(self._server_id, track) for track in parse_metadata(container))
+        tracks = parse_metadata(container)
+        genres = await self._genres.of(part) if any(parse_genre(track) is None for track in tracks) else {}
+        rows = tuple(parse_row(self._server_id, track, genres) for track in tracks)
         return Window(rows, parse_total(container, offset, count))
 
     async def _ask_for(self, item: ListedItem) -> LibraryTrack:
-        rows = [parse_row(self._server_id, track) for track in parse_metadata(await self._metadata(item.item_id))]
+        tracks = parse_metadata(await self._metadata(item.item_id))
+        genres = await self._album_genres(tracks)
+        rows = [parse_row(self._server_id, track, genres) for track in tracks]
         found = next((row.item.track for row in rows if row.item and row.row_id == item.item_id), None)
         if found is None:
             raise ServerRefused("not_found", f"{self._http.name} has no track {clean_text(item.item_id)}")
         versions = {"content_version": item.content_version, "meta_version": item.meta_version}
         return found.model_copy(update=versions)
+
+    async def _album_genres(self, tracks: list[Json]) -> dict[str, str]:
+        """The genres of the albums of single tracks that have none of their own."""
+        albums = {album for track in tracks if parse_genre(track) is None and (album := parse_album(track))}
+        found = {album: parse_metadata(await self._metadata(album)) for album in albums}
+        return {album: genre for album, rows in found.items() for row in rows if (genre := parse_genre(row))}
 
     async def _test(self, version: str | None, user: str | None) -> ServerTest:
         libraries = await self.libraries()

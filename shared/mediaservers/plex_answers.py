@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
@@ -106,9 +107,12 @@ def parse_file(track: Json) -> File | None:
     return None
 
 
-def parse_row(server_id: UUID, track: Json) -> Row:
-    """A track of a listing. Its file's address holds the time the file was changed, so that with the size stands for
-    the bytes; ``updatedAt`` changes with every refresh of its description, too."""
+def parse_row(server_id: UUID, track: Json, genres: Mapping[str, str] | None = None) -> Row:
+    """A track of a listing; ``genres`` are those of albums, for tracks without one of their own.
+
+    The file's address holds the time the file was changed, so that with the size stands for the bytes; ``updatedAt``
+    changes with every refresh of the description, too.
+    """
     item_id = parse_key(track)
     name = clean_text(track.get("title")) or "a track"
     if item_id is None:
@@ -124,7 +128,7 @@ def parse_row(server_id: UUID, track: Json) -> Row:
         "artist": clean_text(track.get("originalTitle")) or artist,
         "album": clean_text(track.get("parentTitle")),
         "album_artist": artist,
-        "genre": join_texts([genre.get("tag") for genre in objects(track.get("Genre"), "genres")]),
+        "genre": parse_genre(track) or (genres or {}).get(parse_album(track) or ""),
         "year": year_of(track.get("year")) or year_of(track.get("parentYear")),
         "track_number": whole_number(track.get("index")),
         "disc_number": whole_number(track.get("parentIndex")),
@@ -141,6 +145,16 @@ def parse_row(server_id: UUID, track: Json) -> Row:
         **description,
     )
     return Row(item_id, ListedItem(item_id, content, meta, described))
+
+
+def parse_genre(entry: Json) -> str | None:
+    """The genres of a track or an album in one line."""
+    return join_texts([genre.get("tag") for genre in objects(entry.get("Genre"), "genres")])
+
+
+def parse_album(track: Json) -> str | None:
+    """The number of a track's album."""
+    return parse_key({"ratingKey": track.get("parentRatingKey")})
 
 
 def parse_key(entry: Json) -> str | None:

@@ -22,6 +22,8 @@ class Track:
     title: str
     fields: Json = field(default_factory=dict)
     genre: str | None = None
+    album_genre: str | None = None
+    """Told with the album alone, which is what ``parentRatingKey`` in ``fields`` names."""
     file: str = ""
     changed: int = 1_700_000_000
     lyrics: tuple[str, str] | None = None
@@ -63,7 +65,7 @@ def made_up(count: int, section: str = "5", first: int = 1) -> list[Track]:
         fields = {"grandparentTitle": f"Artist {album % 7}", "parentTitle": f"Album {album}", "duration": 200_500}
         fields |= {"index": (number - 1) % 10 + 1, "parentIndex": 1, "parentYear": 1999, "updatedAt": 1_700_000_001}
         file = f"/srv/music/{number:04d}.mp3"
-        tracks.append(Track(number, section, f"Title {number:04d}", fields, None, file, audio=audio))
+        tracks.append(Track(number, section, f"Title {number:04d}", fields, file=file, audio=audio))
     return tracks
 
 
@@ -76,11 +78,12 @@ def scan(root: Path, known: list[Track], first_key: int, section: str = "5") -> 
             tags = read_tags(file, path.name)
         track = Track(keys.get(path, first_key), section, tags.title or path.stem, file=str(path), path=path)
         first_key += path not in keys
-        track.genre, track.changed = tags.genre, path.stat().st_mtime_ns
+        track.album_genre, track.changed = tags.genre, path.stat().st_mtime_ns
         told = {
             "grandparentTitle": tags.album_artist or tags.artist,
             "originalTitle": tags.artist if tags.album_artist != tags.artist else None,
             "parentTitle": tags.album,
+            "parentRatingKey": str(int(sha256(repr((tags.artist, tags.album)).encode()).hexdigest()[:8], 16)),
             "parentYear": tags.year,
             "index": tags.track_number,
             "parentIndex": tags.disc_number,

@@ -131,13 +131,16 @@ class PlexTestServer(LocalServer):
     def on_tracks(self, request: web.Request, section: str) -> web.Response:
         if all(key != section for key, _, _ in self.sections):
             return page(404, "Not Found")
-        assert request.query.get("type") == "10", "a section lists its artists unless tracks are asked for"
         tracks = sorted((track for track in self.tracks if track.section == section), key=lambda each: each.title)
+        if request.query.get("type") == "9":
+            return self._rows(request, albums_of(tracks))
+        assert request.query.get("type") == "10", "a section lists its artists unless tracks are asked for"
         return self._rows(request, [track.listed() for track in tracks])
 
     def on_metadata(self, request: web.Request, keys: str) -> web.Response:
         wanted = set(keys.split(","))
         rows = [track.listed(streams=True) for track in self.tracks if str(track.key) in wanted]
+        rows += [album for album in albums_of(self.tracks) if album["ratingKey"] in wanted]
         return self._rows(request, rows) if rows else page(404, "Not Found")
 
     def on_part(self, request: web.Request, key: str, changed: str) -> web.Response:
@@ -210,6 +213,16 @@ class PlexTestServer(LocalServer):
 
     def on_delete(self, _: web.Request, key: str) -> web.Response:
         return web.Response(status=204) if self.playlists.pop(int(key), None) else page(404, "Not Found")
+
+
+def albums_of(tracks: list[Track]) -> list[Json]:
+    """The albums of these tracks, with their genres."""
+    albums: dict[str, Json] = {}
+    for track in tracks:
+        if key := track.fields.get("parentRatingKey"):
+            genre = {"Genre": [{"tag": track.album_genre}]} if track.album_genre else {}
+            albums[key] = {"ratingKey": key, "type": "album", "title": track.fields.get("parentTitle")} | genre
+    return list(albums.values())
 
 
 ROUTES = (

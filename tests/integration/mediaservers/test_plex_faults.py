@@ -60,7 +60,8 @@ class TestTheWalk:
         found = await all_pages(server)
         assert [len(page.items) for page in found] == [100, 100, 30, 30]
         assert [item.item_id for page in found for item in page.items] == keys(1, 230) + keys(1001, 30)
-        assert len([request for request in remote.requests if "/all" in request]) == 2
+        assert len([request for request in remote.requests if "/all?type=10" in request]) == 2
+        assert len([request for request in remote.requests if "/all?type=9" in request]) == 2
 
     async def test_only_chosen_libraries_are_walked(self, remote: PlexTestServer, server: PlexServer) -> None:
         assert await server.libraries() == (RemoteLibrary("5", "Music"), RemoteLibrary("7", "More music"))
@@ -156,6 +157,15 @@ class TestTheWalk:
         with pytest.raises(ServerRefused) as caught:
             await server.open_audio("9")
         assert caught.value.reason == "not_found"
+
+    async def test_a_track_without_a_genre_has_its_albums(self, remote: PlexTestServer, server: PlexServer) -> None:
+        for track in remote.tracks[:2]:
+            track.fields["parentRatingKey"], track.album_genre = "900001", "Jazz"
+        remote.tracks[1].genre = "Bebop"
+        items = await walk(server)
+        assert [item.track and item.track.genre for item in items[:3]] == ["Jazz", "Bebop", None]
+        bare = tuple(ListedItem(item.item_id, item.content_version, item.meta_version) for item in items[:3])
+        assert await server.describe(bare) == await server.describe(items[:3])
 
     async def test_an_item_from_elsewhere_is_asked_for(self, server: PlexServer) -> None:
         (track,) = await server.describe((ListedItem("12", "c", "m"),))
