@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 
 from services.syncer.library import create_tables
 from shared.mediaservers import subsonic_client
 from shared.settings import Settings
-from tests.integration.syncer.worlds import songs
-from tests.subsonic.supysonic_server import Supysonic, supysonic
+from tests.integration.mediaservers.test_supysonic_playlists import real
 from tests.world import World, world
 
-
-@pytest.fixture(scope="session")
-def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Supysonic]:
-    """supysonic with 16 songs."""
-    root = tmp_path_factory.mktemp("music")
-    songs(root)
-    with supysonic(root, tmp_path_factory.mktemp("supysonic")) as server:
-        yield server
+__all__ = ["real"]
 
 
 @pytest.fixture

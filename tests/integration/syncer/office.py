@@ -49,10 +49,10 @@ class Held:
 class Office:
     """Made by ``office``."""
 
-    def __init__(self, here: World, worlds: Mapping[UUID, MediaBrowserWorld], held: Held) -> None:
+    def __init__(self, here: World, worlds: Mapping[UUID, MediaBrowserWorld], held: Held | None = None) -> None:
         self.here = here
         self.worlds = worlds
-        self.held = held
+        self.held = held or Held()
 
     @property
     def world(self) -> MediaBrowserWorld:

@@ -12,18 +12,17 @@ from services.syncer.writing import LeftAlone, Wanted, Writer, Written
 from shared.mediaservers.base import PlaylistServer
 from shared.messages import uuid7
 from tests import given
-from tests.integration.mediaservers.playlist_contract import BreakableWorld
-from tests.integration.syncer.worlds import server_world, some
-from tests.subsonic.supysonic_server import Supysonic
-from tests.world import World
+from tests.integration.mediaservers.playlist_contract import World
+from tests.integration.syncer.worlds import some
+from tests.world import World as Stores
 
 
 @dataclass
 class Scene:
     """Made by ``scene``."""
 
-    here: World
-    world: BreakableWorld
+    here: Stores
+    world: World
     server: PlaylistServer
 
     def journal(self, playlist_id: UUID) -> Journal:
@@ -49,14 +48,13 @@ class Scene:
 
 
 @asynccontextmanager
-async def scene(here: World, real: Supysonic, kind: str) -> AsyncIterator[Scene]:
-    """A server of this kind, with a playlist made by hand that nothing may change."""
-    async with server_world(kind, real) as world:
-        server = world.connect()
-        by_hand = await world.by_hand("By hand", some(world, range(5)))
-        hand_made = await world.stored(by_hand)
-        try:
-            yield Scene(here, world, server)
-        finally:
-            await server.close()
-        assert await world.stored(by_hand) == hand_made
+async def scene(here: Stores, world: World) -> AsyncIterator[Scene]:
+    """A server with a playlist made by hand that nothing may change."""
+    server = world.connect()
+    by_hand = await world.by_hand("By hand", some(world, range(5)))
+    hand_made = await world.stored(by_hand)
+    try:
+        yield Scene(here, world, server)
+    finally:
+        await server.close()
+    assert await world.stored(by_hand) == hand_made

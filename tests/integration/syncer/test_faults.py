@@ -10,22 +10,21 @@ import pytest
 
 from services.syncer.writing import LeftAlone, NotWritten, Written
 from shared.messages import uuid7
-from tests.integration.mediaservers.playlist_contract import Fault, listing
+from tests.integration.mediaservers.playlist_contract import BreakableWorld, Fault, listing
 from tests.integration.syncer.scene import Scene, scene
-from tests.integration.syncer.worlds import KINDS, some
-from tests.subsonic.supysonic_server import Supysonic
+from tests.integration.syncer.worlds import KINDS, Real, server_world, some
 from tests.world import World
 
-OLD, NEW = range(5), (11, 3, 9, 0, 12, 14)
+OLD, NEW = range(5), (8, 3, 9, 0, 5, 7)
 FAULTS: tuple[Fault, ...] = ("error", "cut", "cut_after")
 pytestmark = pytest.mark.usefixtures("short_urls")
 Write = Callable[[], Awaitable[Written | LeftAlone]]
 
 
-async def broken(it: Scene, number: int, fault: Fault, write: Write) -> tuple[bool, bool]:
+async def broken(it: Scene, world: BreakableWorld, number: int, fault: Fault, write: Write) -> tuple[bool, bool]:
     """Write while a call breaks: whether that was told, and whether the call was reached at all."""
-    calls = it.world.calls()
-    it.world.break_call(number, fault)
+    calls = world.calls()
+    world.break_call(number, fault)
     try:
         assert isinstance(await write(), Written)
     except NotWritten as error:
@@ -33,20 +32,18 @@ async def broken(it: Scene, number: int, fault: Fault, write: Write) -> tuple[bo
         failed = True
     else:
         failed = False
-    reached = it.world.calls() - calls >= number
-    it.world.break_call(0, fault)
+    reached = world.calls() - calls >= number
+    world.break_call(0, fault)
     return failed, reached
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_a_new_playlist_is_there_or_not_and_after_another_try_once(
-    here: World, real: Supysonic, kind: str
-) -> None:
-    async with scene(here, real, kind) as it:
-        assert sum([await _create_with_each_call_broken(it, fault) for fault in FAULTS]) > 2
+async def test_a_new_playlist_is_there_or_not_and_after_another_try_once(here: World, real: Real, kind: str) -> None:
+    async with server_world(kind, real) as world, scene(here, world) as it:
+        assert sum([await _create_with_each_call_broken(it, world, fault) for fault in FAULTS]) > 2
 
 
-async def _create_with_each_call_broken(it: Scene, fault: Fault) -> int:
+async def _create_with_each_call_broken(it: Scene, world: BreakableWorld, fault: Fault) -> int:
     before = await listing(it.server)
     number, reached, failures = 0, True, 0
     while reached:
@@ -56,7 +53,7 @@ async def _create_with_each_call_broken(it: Scene, fault: Fault) -> int:
         async def write(playlist_id: UUID = playlist_id) -> Written | LeftAlone:
             return await it.write(playlist_id, "New", NEW)
 
-        failed, reached = await broken(it, number, fault, write)
+        failed, reached = await broken(it, world, number, fault, write)
         failures += failed
         if failed:
             assert await listing(it.server) == before
@@ -73,17 +70,21 @@ async def _create_with_each_call_broken(it: Scene, fault: Fault) -> int:
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_a_changed_playlist_is_the_old_or_the_new_one_and_after_another_try_the_new(
-    here: World, real: Supysonic, kind: str
+    here: World, real: Real, kind: str
 ) -> None:
-    async with scene(here, real, kind) as it:
+    async with server_world(kind, real) as world, scene(here, world) as it:
         playlist_id = uuid7()
         made = await it.write(playlist_id, "Old", OLD)
         assert isinstance(made, Written)
-        failures = [await _change_with_each_call_broken(it, fault, playlist_id, made.remote_id) for fault in FAULTS]
+        failures = [
+            await _change_with_each_call_broken(it, world, fault, playlist_id, made.remote_id) for fault in FAULTS
+        ]
         assert sum(failures) > 2
 
 
-async def _change_with_each_call_broken(it: Scene, fault: Fault, playlist_id: UUID, remote_id: str) -> int:
+async def _change_with_each_call_broken(
+    it: Scene, world: BreakableWorld, fault: Fault, playlist_id: UUID, remote_id: str
+) -> int:
     async def write() -> Written | LeftAlone:
         return await it.write(playlist_id, "New", NEW)
 
@@ -92,7 +93,7 @@ async def _change_with_each_call_broken(it: Scene, fault: Fault, playlist_id: UU
     number, reached, failures = 0, True, 0
     while reached:
         number += 1
-        failed, reached = await broken(it, number, fault, write)
+        failed, reached = await broken(it, world, number, fault, write)
         failures += failed
         assert await listing(it.server) == (old if failed else new)
         assert await it.server.playlist_items(remote_id) == some(it.world, OLD if failed else NEW)

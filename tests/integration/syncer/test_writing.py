@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
 import pytest
 
 from services.syncer.journal import Before, Entry
@@ -9,18 +13,24 @@ from services.syncer.names import fitting
 from services.syncer.writing import LeftAlone, Written, remove
 from shared.messages import uuid7
 from tests.integration.mediaservers.playlist_contract import listing
+from tests.integration.mediaservers.test_folder_playlists import FolderWorld
 from tests.integration.syncer.scene import Scene, scene
-from tests.integration.syncer.worlds import KINDS, some
-from tests.subsonic.supysonic_server import Supysonic
+from tests.integration.syncer.worlds import KINDS, Real, server_world, some
 from tests.world import World
+
+
+@asynccontextmanager
+async def _folder(path: Path) -> AsyncIterator[FolderWorld]:
+    yield FolderWorld(path)
+
 
 NAMES = ("AC/DC / live", "\"Quoted\" 'names' & <tags> + 50 %", "Slow 🌙 soul 👩‍🎤 東京", "long " * 60)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-async def test_on_every_kind_of_server(here: World, real: Supysonic, kind: str) -> None:
+@pytest.mark.parametrize("kind", [*KINDS, "supysonic", "folder"])
+async def test_on_every_kind_of_server(here: World, real: Real, kind: str, tmp_path: Path) -> None:
     """One after the other on one server: starting it takes longer than trying them."""
-    async with scene(here, real, kind) as it:
+    async with server_world(kind, real) if kind != "folder" else _folder(tmp_path) as world, scene(here, world) as it:
         await _any_name_is_written_once_and_found_again(it)
         await _lost_tracks_are_left_out_and_counted(it)
         await _no_track_left_leaves_the_playlist_as_it_is(it)
@@ -81,10 +91,10 @@ async def _a_playlist_whose_contents_are_somebody_elses_is_left_alone(it: Scene)
     playlist_id = uuid7()
     made = await it.written(playlist_id, "Taken over", range(3))
     await it.server.set_playlist_items(made.remote_id, some(it.world, (8, 9)))
-    stored = await it.world.stored(made.remote_id)
+    theirs = await it.server.playlist_items(made.remote_id)
     assert await it.write(playlist_id, "Taken over", range(4)) == LeftAlone("deleted_on_server", made.remote_id)
     assert await remove(it.server, it.journal(playlist_id)) == made.remote_id
-    assert await it.world.stored(made.remote_id) == stored
+    assert await it.server.playlist_items(made.remote_id) == theirs
     edited = await it.written(playlist_id, "Taken over by nobody", range(3))
     await it.server.set_playlist_items(edited.remote_id, some(it.world, (8, 1)))
     assert (await it.written(playlist_id, "Taken over by nobody", range(3))).action == "updated"
