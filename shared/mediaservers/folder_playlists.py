@@ -32,6 +32,8 @@ MAX_BYTES = 32 * 1024 * 1024
 TEMPORARY_AGE_S = 3600.0
 NAME_LIMIT = 500
 
+_Stamp = tuple[int, int, int]
+"""Time of the last change, size and inode of a file."""
 _NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS})
 
 
@@ -60,17 +62,18 @@ class FolderPlaylists:
         self._path = path
         self._label = label
         self._lock = threading.Lock()
+        self._read: dict[str, tuple[_Stamp, _File]] = {}
 
     def listing(self) -> tuple[RemotePlaylist, ...]:
         with self._place() as (_, folder):
-            files = {file.remote_id: file for file in reversed(_files(folder))}
+            files = {file.remote_id: file for file in reversed(self._files(folder))}
         found = [RemotePlaylist(file.remote_id, file.title, len(file.content.entries)) for file in files.values()]
         return tuple(sorted(found, key=lambda playlist: (playlist.name.casefold(), playlist.remote_id)))
 
     def items(self, remote_id: str) -> tuple[str, ...]:
         """Entries that lead out of the library's folder, or to the network, are no items."""
         with self._place() as (root, folder):
-            entries = _file(folder, remote_id).content.entries
+            entries = self._file(folder, remote_id).content.entries
             items = [item_of(entry, root, folder) for entry in entries]
         return tuple(item for item in items if item is not None)
 
@@ -87,25 +90,25 @@ class FolderPlaylists:
     def set(self, remote_id: str, item_ids: Sequence[str]) -> None:
         """Files that are not there are left out."""
         with self._place() as (root, folder):
-            file = _own(folder, remote_id)
+            file = self._own(folder, remote_id)
             _put(folder, file.name, write_m3u(remote_id, file.name, file.title, self._lines(root, item_ids)))
-            _forget_others(folder, remote_id, file.name)
+            self._forget_others(folder, remote_id, file.name)
 
     def rename(self, remote_id: str, name: str) -> None:
         """The file gets another name, too."""
         with self._place() as (_, folder):
-            file = _own(folder, remote_id)
+            file = self._own(folder, remote_id)
             content = (folder / file.name).read_bytes()
             kept = file.name
             if file_name(name, ()) == file_name(file.title, ()):
                 _put(folder, kept, rename_m3u(content, kept, name[:NAME_LIMIT]))
             else:
                 kept = _put_new(folder, name, lambda chosen: rename_m3u(content, chosen, name[:NAME_LIMIT]))
-            _forget_others(folder, remote_id, kept)
+            self._forget_others(folder, remote_id, kept)
 
     def delete(self, remote_id: str) -> None:
         with self._place() as (_, folder):
-            for file in _files(folder):
+            for file in self._files(folder):
                 if file.remote_id == remote_id:
                     _refuse_foreign(file)
                     (folder / file.name).unlink(missing_ok=True)
@@ -120,6 +123,44 @@ class FolderPlaylists:
                 yield root, folder
             except OSError as error:
                 raise _trouble(folder, error) from None
+
+    def _files(self, folder: Path) -> list[_File]:
+        """All lists, the one changed last first. What has not changed is not read again."""
+        try:
+            entries = list(os.scandir(folder))
+        except FileNotFoundError:
+            entries = []
+        found: dict[str, tuple[_Stamp, _File]] = {}
+        for entry in entries:
+            if entry.name.startswith(".") or not entry.name.lower().endswith((SUFFIX, ".m3u")):
+                continue
+            with suppress(FileNotFoundError):
+                status = entry.stat(follow_symlinks=False)
+                stamp = (status.st_mtime_ns, status.st_size, status.st_ino)
+                known = self._read.get(entry.name)
+                if known is not None and known[0] == stamp:
+                    found[entry.name] = known
+                elif stat.S_ISREG(status.st_mode) and status.st_size <= MAX_BYTES:
+                    found[entry.name] = stamp, _read(Path(entry.path), status.st_mtime_ns)
+        self._read = found
+        return sorted((file for _, file in found.values()), key=lambda file: (file.changed_ns, file.name), reverse=True)
+
+    def _file(self, folder: Path, remote_id: str) -> _File:
+        for file in self._files(folder):
+            if file.remote_id == remote_id:
+                return file
+        raise ServerRefused("not_found", f"the playlist is not in {clean_text(str(folder))} any more")
+
+    def _own(self, folder: Path, remote_id: str) -> _File:
+        file = self._file(folder, remote_id)
+        _refuse_foreign(file)
+        return file
+
+    def _forget_others(self, folder: Path, list_id: str, kept: str) -> None:
+        """Remove the old name of a list, and what a renaming that was cut off has left."""
+        for file in self._files(folder):
+            if file.list_id == list_id and file.name != kept:
+                (folder / file.name).unlink(missing_ok=True)
 
     def _lines(self, root: str, item_ids: Sequence[str]) -> list[Line]:
         until = time.monotonic() + LABEL_BUDGET_S
@@ -141,40 +182,10 @@ class FolderPlaylists:
             return None
 
 
-def _files(folder: Path) -> list[_File]:
-    """All lists, the one changed last first."""
-    try:
-        entries = list(os.scandir(folder))
-    except FileNotFoundError:
-        return []
-    found = []
-    for entry in entries:
-        if entry.name.startswith(".") or not entry.name.lower().endswith((SUFFIX, ".m3u")):
-            continue
-        with suppress(FileNotFoundError):
-            status = entry.stat(follow_symlinks=False)
-            if stat.S_ISREG(status.st_mode) and status.st_size <= MAX_BYTES:
-                found.append(_read(Path(entry.path), status.st_mtime_ns))
-    return sorted(found, key=lambda file: (file.changed_ns, file.name), reverse=True)
-
-
 def _read(path: Path, changed_ns: int) -> _File:
     content = parse_m3u(path.read_bytes())
     ours = content.mark if content.mark is not None and content.mark[1] == path.name else None
     return _File(path.name, ours[0] if ours else None, content, changed_ns)
-
-
-def _file(folder: Path, remote_id: str) -> _File:
-    for file in _files(folder):
-        if file.remote_id == remote_id:
-            return file
-    raise ServerRefused("not_found", f"the playlist is not in {clean_text(str(folder))} any more")
-
-
-def _own(folder: Path, remote_id: str) -> _File:
-    file = _file(folder, remote_id)
-    _refuse_foreign(file)
-    return file
 
 
 def _refuse_foreign(file: _File) -> None:
@@ -228,13 +239,6 @@ def _claim(temporary: Path, place: Path) -> bool:
             raise
         return not os.path.lexists(place)
     return True
-
-
-def _forget_others(folder: Path, list_id: str, kept: str) -> None:
-    """Remove the old name of a list, and what a renaming that was cut off has left."""
-    for file in _files(folder):
-        if file.list_id == list_id and file.name != kept:
-            (folder / file.name).unlink(missing_ok=True)
 
 
 def _sweep(folder: Path) -> None:
