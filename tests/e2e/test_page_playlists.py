@@ -236,6 +236,36 @@ async def test_a_schedule_says_when_it_is_next(starling: Instance, browser: Brow
         await expect(schedule).to_contain_text("Switched off")
 
 
+async def test_a_library_gets_another_name(starling: Instance, browser: Browser, library: dict[str, Any]) -> None:
+    async with visit(browser, f"{starling.url}/settings") as page:
+        await from_menu(page, f"More for {library['name']}", "Change name or login")
+        await page.get_by_label("Name", exact=True).fill("Attic")
+        await page.get_by_role("button", name="Save").click()
+        await expect(page.locator(".library h3")).to_have_text("Attic")
+
+
+async def test_times_are_said_in_words_where_there_are_words(
+    starling: Instance, browser: Browser, library: dict[str, Any]
+) -> None:
+    words = {
+        "0 3 * * *": "every day at 03:00",
+        "30 22 * * FRI": "every Friday at 22:30",
+        "0 5 * * 0": "every Sunday at 05:00",
+        "0 5 * * 7": "every Sunday at 05:00",
+        "0 4 1 * *": "on day 1 of every month at 04:00",
+        "0 */6 * * *": "every 6 hours",
+        "0 * * * *": "every hour",
+        "@daily": "every day at 00:00",
+        "15 */2 * * mon-fri": "at “15 */2 * * mon-fri”",
+    }
+    said = """async (crons) => {
+        const { cronWords, readCron, writeCron } = await import("/static/js/app/cron.js");
+        return crons.map((cron) => [cronWords(cron), cronWords(writeCron(readCron(cron)))]);
+    }"""
+    async with visit(browser, f"{starling.url}/settings") as page:
+        assert await page.evaluate(said, list(words)) == [[word, word] for word in words.values()]
+
+
 @pytest.mark.parametrize("theme", BOTH_THEMES)
 @pytest.mark.parametrize("width", BOTH_WIDTHS)
 async def test_the_new_pages_fit_read_well_and_are_pictured(
