@@ -64,10 +64,14 @@ def compose(library: Library, labels: npt.NDArray[np.integer], options: Clusteri
         clusters = [np.arange(len(rows))]
         notes.append("No groups were found, so all tracks were taken as one.")
     parts = groups.split(shelf, clusters, limits, max(options.playlists_max, len(clusters)), seed)
-    whole = groups.merge(shelf, parts, limits)
+    filled = groups.top_up(shelf, parts, limits)
+    whole = groups.merge(shelf, filled, limits)
     cores = [groups.core_first(shelf, part) for part in whole]
     chosen = _choose([groups.picked(shelf, core, limits) for core in cores], shelf, options.playlists_max)
     notes += [*limit_notes, *_size_notes(len(clusters), len(parts), len(whole), len(chosen))]
+    borrowing = sum(len(after) > len(before) for before, after in zip(parts, filled, strict=True))
+    if borrowing:
+        notes.append(f"Groups a little too small for a playlist that borrowed tracks from others: {borrowing}.")
     notes += _loosened(shelf, chosen, limits)
     ordered = [_in_order(library, picked) for picked in chosen]
     proposals = _proposals(library, ordered)

@@ -15,6 +15,9 @@ FloatArray = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.intp]
 
 _SPLIT_ROUNDS = 12
+_NEARLY = 0.6
+"""Share of a smallest playlist from which a group may borrow what it lacks."""
+_TRIES = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +147,43 @@ def _halves(shelf: Shelf, rows: Rows, limits: Limits, random: np.random.Generato
     if any(len(_unbounded(shelf, half, limits)) < min(limits.tracks_min, limits.tracks_max) for half in halves):
         return None
     return halves
+
+
+def top_up(shelf: Shelf, groups: list[Rows], limits: Limits) -> list[Rows]:
+    """Let each group that lacks only a little of a playlist borrow the tracks that sound nearest to it from groups that
+    can spare them: joined with a whole other group, what makes it special would be lost."""
+    groups = list(groups)
+    sizes = [len(picked(shelf, core_first(shelf, rows), limits)) for rows in groups]
+    for number in sorted(range(len(groups)), key=lambda number: (-sizes[number], number)):
+        if _NEARLY * limits.tracks_min <= sizes[number] < limits.tracks_min:
+            changed = _borrowed(shelf, groups, sizes, number, limits)
+            for other, rows in changed.items():
+                groups[other] = rows
+                sizes[other] = len(picked(shelf, core_first(shelf, rows), limits))
+    return groups
+
+
+def _borrowed(shelf: Shelf, groups: list[Rows], sizes: list[int], number: int, limits: Limits) -> dict[int, Rows]:
+    """The groups that change when ``number`` borrows as many tracks as it lacks; none if it cannot."""
+    spare = {other: size - limits.tracks_min for other, size in enumerate(sizes) if size > limits.tracks_min}
+    if not spare:
+        return {}
+    rows = np.concatenate([groups[other] for other in spare])
+    owners = np.concatenate([np.full(len(groups[other]), other) for other in spare])
+    near = shelf.vectors[rows] @ unit(shelf.vectors[groups[number]].mean(axis=0))
+    grown, size, taken = groups[number], sizes[number], dict.fromkeys(spare, 0)
+    for place in np.lexsort((rows, -near))[: _TRIES * limits.tracks_min].tolist():
+        owner = int(owners[place])
+        with_it = np.append(grown, rows[place])
+        if taken[owner] < spare[owner] and len(picked(shelf, with_it, limits)) > size:
+            grown, size = with_it, size + 1
+            taken[owner] += 1
+        if size == limits.tracks_min:
+            left = {other: np.setdiff1d(groups[other], grown) for other in spare if taken[other]}
+            if all(len(picked(shelf, core_first(shelf, some), limits)) >= limits.tracks_min for some in left.values()):
+                return {number: np.sort(grown), **left}
+            break
+    return {}
 
 
 def merge(shelf: Shelf, groups: list[Rows], limits: Limits) -> list[Rows]:

@@ -122,6 +122,17 @@ def test_clusters_too_small_for_a_playlist_join_the_nearest() -> None:
     assert any("joined" in note for note in made.notes)
 
 
+def test_a_cluster_nearly_large_enough_borrows_what_it_lacks_and_keeps_its_sound() -> None:
+    one, other = (np.flatnonzero(styles(LIBRARY) == style) for style in (0, 1))
+    library = LIBRARY.take(np.concatenate([one[:60], other[:14]]))
+    untagged = replace(library, artist=objects(*[None] * 74), album=objects(*[None] * 74))
+    made = compose(untagged, np.arange(74) // 60, OPTIONS, 1)
+    assert sorted(len(proposal.track_ids) for proposal in made.proposals) == [15, 59]
+    small = min(made.proposals, key=lambda proposal: len(proposal.track_ids))
+    assert set(library.track_ids[60:]) < set(small.track_ids)
+    assert any("borrowed" in note for note in made.notes)
+
+
 def test_tracks_in_no_cluster_stay_out_unless_all_are() -> None:
     labels = np.where(styles(LIBRARY) < 2, styles(LIBRARY), -1)
     made = compose(LIBRARY, labels, OPTIONS, 1)
