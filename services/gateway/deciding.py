@@ -17,10 +17,9 @@ from services.gateway.playlist_rows import RECIPE
 from services.gateway.problems import ProblemError
 from services.gateway.queries import playlists
 from services.gateway.state import reading
-from shared.commands import Command
 from shared.errors import Conflict, InvalidInput
 from shared.events import PlaylistDeleted, PlaylistLocked, PlaylistRenamed, PlaylistSaved
-from shared.messages import Send, uuid7, wrap
+from shared.messages import uuid7, wrap
 from shared.streams import Unit
 
 if TYPE_CHECKING:
@@ -36,12 +35,11 @@ class Decisions:
         self._intake = intake
         self._pool = pool
 
-    async def take(self, event: Decision, commands: Sequence[Command] = ()) -> int:
+    async def take(self, event: Decision) -> int:
         """Append; the position, once it can be read. Raises ``ProblemError`` (409) when somebody else was first."""
         unit = Unit(
             id=uuid7(),
             events=[wrap(event)],
-            commands=[Send(wrap(command), high=True) for command in commands],
             expect={f"playlist:{event.playlist_id}:{event.number - 1}": 0},
         )
         try:

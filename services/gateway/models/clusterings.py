@@ -9,17 +9,29 @@ from pydantic import ConfigDict, Field
 
 from services.gateway.models.common import Answer, Body, Position, Query, Time
 from services.gateway.models.tracks import Track
-from shared.events import Algorithm, ClusteringOptions, Evaluation, PlaylistFacts
+from shared.events import Algorithm, ClusteringOptions, Evaluation, PlaylistFacts, ScoreWeights
 
 ClusteringState = Literal["requested", "running", "composing", "completed", "failed", "cancelled"]
 GREATEST_SEED = 2**53
 """What a number in JSON keeps exactly, everywhere."""
 
 
-class NewClustering(ClusteringOptions):
-    """How to group the library. Everything may be left out."""
+class Weights(ScoreWeights):
+    """The same; a misspelt name is an error, not silence."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class Options(ClusteringOptions):
+    """The same."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    weights: Weights = Weights()
+
+
+class NewClustering(Options):
+    """How to group the library. Everything may be left out."""
 
     seed: int | None = Field(None, ge=0, lt=GREATEST_SEED, description="The same seed gives the same playlists.")
 

@@ -6,7 +6,7 @@ import unicodedata
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from services.gateway.models.common import Answer, Body, PageQuery, Position, Query, Time
 from services.gateway.models.tracks import Track
@@ -23,7 +23,9 @@ def _speakable(text: str) -> str:
     return text
 
 
-PlaylistName = Annotated[str, Field(min_length=1, max_length=300), AfterValidator(_speakable)]
+PlaylistName = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300), AfterValidator(_speakable)
+]
 TrackIds = Annotated[list[UUID], Field(max_length=MOST_TRACKS)]
 PlaylistKind = Literal["cluster", "similar", "manual", "import"]
 LinkState = Literal["synced", "failed", "deleted_on_server", "removed", "skipped"]

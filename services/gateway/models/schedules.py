@@ -7,12 +7,9 @@ from uuid import UUID
 
 from pydantic import ConfigDict, Field
 
+from services.gateway.models.clusterings import Options
 from services.gateway.models.common import Answer, Body, Position, Time
-from shared.events import ClusteringOptions, ScheduleKind, ScheduleParameters
-
-
-class Options(ClusteringOptions):
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+from shared.events import ScheduleKind, ScheduleParameters
 
 
 class Parameters(ScheduleParameters):

@@ -135,7 +135,7 @@ ENDPOINTS = (
         ImportedPlaylist,
         201,
         query=ImportQuery,
-        files=("application/octet-stream", "multipart/form-data"),
+        files=("application/octet-stream", *_TYPES.values(), "multipart/form-data"),
         problems=(409,),
         headers={"Location": "The new playlist."},
     ),

@@ -98,18 +98,17 @@ async def delete_playlist(call: Call[DeleteQuery, None]) -> Accepted:
     playlist_id = row["playlist_id"]
     async with gateway.reading() as connection:
         links = await playlists.links(connection, [playlist_id]) if call.query.remote else []
-    commands = [
-        RemoveRemotePlaylist(run_id=uuid7(), playlist_id=playlist_id, server_id=server_id)
-        for server_id in {link["server_id"] for link in links if link["remote_id"] and link["state"] != "removed"}
-    ]
+    there = {link["server_id"] for link in links if link["remote_id"] and link["state"] != "removed"}
+    position = 0
     if not row["deleted"]:
-        event = PlaylistDeleted(playlist_id=playlist_id, number=row["version"] + 1)
-        return Accepted(position=positions.text(await gateway.decisions.take(event, commands)))
-    if not commands:
+        position = await gateway.decisions.take(PlaylistDeleted(playlist_id=playlist_id, number=row["version"] + 1))
+    elif not there:
         raise ProblemError(409, "This playlist is deleted already.", reason="deleted")
-    for command in commands:
-        appended = await gateway.intake.order(command, uuid7())
-    return Accepted(position=positions.text(appended.position))
+    # Only once the decision counts; asked again for a deleted playlist, what was not sent is sent.
+    for server_id in there:
+        command = RemoveRemotePlaylist(run_id=uuid7(), playlist_id=playlist_id, server_id=server_id)
+        position = (await gateway.intake.order(command, uuid7())).position
+    return Accepted(position=positions.text(position))
 
 
 async def restore_playlist(call: Call[None, Restoration]) -> Playlist:

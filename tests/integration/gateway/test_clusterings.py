@@ -62,6 +62,7 @@ async def test_what_cannot_be_is_refused_by_field(system: System) -> None:
         ({"algorithms": ["magic"]}, "algorithms"),
         ({"seed": 2**53}, "seed"),
         ({"algorithm": "kmeans"}, "algorithm"),
+        ({"weights": {"puritty": 1}}, "weights.puritty"),
         ({"server_ids": [str(uuid4())]}, "server_ids"),
         ({"tracks_min": 50, "tracks_max": 20}, "tracks_min is greater than tracks_max"),
         ({"sync": True}, "sync needs save"),

@@ -14,15 +14,27 @@ from aiohttp import ClientResponse
 from pydantic import BaseModel
 
 from services.gateway.live import MOST_LISTENERS, Mailbox, News
-from services.gateway.models.live import Hello, LiveServers, LiveTracks
+from services.gateway.models.clusterings import Clustering
+from services.gateway.models.live import Hello, LivePlaylist, LiveServers, LiveTracks
 from services.gateway.models.runs import Run
 from services.gateway.models.servers import Server
+from services.gateway.models.syncs import Sync
 from shared import positions
+from shared.events import SyncRequested
 from tests.given import RUN, SERVER
+from tests.integration.gateway.listening import DONE, PLAYLIST, SYNC, clustered, playlist, searched, synced
 from tests.integration.gateway.system import System, analysed, asked, discovered, folder, song
 from tests.waiting import until
 
-MODELS: dict[str, type[BaseModel]] = {"hello": Hello, "run": Run, "tracks": LiveTracks, "servers": LiveServers}
+MODELS: dict[str, type[BaseModel]] = {
+    "hello": Hello,
+    "run": Run,
+    "tracks": LiveTracks,
+    "servers": LiveServers,
+    "clustering": Clustering,
+    "sync": Sync,
+    "playlist": LivePlaylist,
+}
 
 
 class Listener:
@@ -74,6 +86,21 @@ async def test_a_listener_is_greeted_and_shown_the_runs_under_way(system: System
         name, hello = await listener.next()
         assert (name, hello["version"]) == ("hello", (await system.get("/api/v1/status"))["version"])
         assert (await listener.until("run"))["id"] == str(RUN)
+
+
+async def test_clusterings_syncs_and_playlists_are_told_as_they_change(system: System) -> None:
+    seen = await system.tell(folder(), clustered(), SyncRequested(run_id=SYNC))
+    await system.get("/api/v1/playlists", after=seen)
+    async with listening(system) as listener:
+        assert (await listener.until("clustering"))["state"] == "requested"
+        assert (await listener.until("sync"))["id"] == str(SYNC)
+        await system.tell(*searched(), playlist())
+        told = await listener.until("clustering")
+        assert (told["id"], told["state"], told["evaluated"]) == (str(DONE), "running", 3)
+        told = await listener.until("playlist")
+        assert (told["id"], told["version"], told["deleted"]) == (str(PLAYLIST), 1, False)
+        await system.tell(synced(run_id=SYNC))
+        assert (await listener.until("playlist"))["id"] == str(PLAYLIST), "a link of it changed"
 
 
 async def test_what_happens_is_told(system: System) -> None:
