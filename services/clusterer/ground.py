@@ -10,7 +10,8 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_matrix, diags
-from scipy.sparse.linalg import eigsh
+from scipy.sparse.csgraph import connected_components
+from scipy.sparse.linalg import LinearOperator, eigsh
 from sklearn.cluster import HDBSCAN, KMeans, kmeans_plusplus
 from sklearn.neighbors import NearestNeighbors
 
@@ -19,6 +20,7 @@ from services.clusterer.library import FloatArray
 IntArray = npt.NDArray[np.int64]
 MOST_NEIGHBOURS = 20
 _SLICE = 4096
+_DENSE_GRAPH = 200
 _TREE_DIMENSIONS = 32
 """With more, a tree of the points is slower than all distances."""
 
@@ -88,17 +90,32 @@ class Ground:
         rows = np.repeat(np.arange(size), indices.shape[1])
         directed = csr_matrix((np.ones(rows.size), (rows, indices.ravel())), shape=(size, size))
         graph = (directed + directed.T) * 0.5
-        degree = np.asarray(graph.sum(axis=1)).ravel()
-        scale = diags(1 / np.sqrt(np.maximum(degree, 1e-9)))
-        matrix = scale @ graph @ scale
-        wanted = min(self.most, size - 1)
-        if wanted >= size // 2 or size < 200:
-            vectors = np.linalg.eigh(matrix.toarray())[1][:, ::-1]
-        else:
-            start = np.random.default_rng(size).normal(size=size)
-            values, vectors = eigsh(matrix, k=wanted, which="LA", v0=start, tol=1e-3)
-            vectors = vectors[:, np.argsort(-values, kind="stable")]
-        return np.asarray(vectors[:, :wanted], np.float32)
+        return leading_eigenvectors(graph, min(self.most, size - 1))
+
+
+def leading_eigenvectors(graph: csr_matrix, wanted: int) -> FloatArray:
+    """[m, wanted]: of the normalised adjacency, the largest eigenvalues first. Those of the graph's connected parts are
+    known beforehand and share the eigenvalue 1, of which Lanczos finds but one vector; so they are taken out first."""
+    size = graph.shape[0]
+    degree = np.maximum(np.asarray(graph.sum(axis=1)).ravel(), 1e-9)
+    scale = diags(1 / np.sqrt(degree))
+    matrix = scale @ graph @ scale
+    parts, part_of = connected_components(graph, directed=False)
+    known = np.zeros((size, parts))
+    known[np.arange(size), part_of] = np.sqrt(degree)
+    known = known[:, np.argsort(-np.bincount(part_of), kind="stable")[:wanted]]
+    known /= np.linalg.norm(known, axis=0)
+    more = wanted - known.shape[1]
+    if more <= 0:
+        return np.asarray(known, np.float32)
+    if size < _DENSE_GRAPH or more >= size // 2:
+        found = np.linalg.eigh(matrix.toarray() - 2 * known @ known.T)[1][:, ::-1][:, :more]
+    else:
+        rest = LinearOperator((size, size), matvec=lambda x: matrix @ x - 2 * known @ (known.T @ x), dtype=np.float64)
+        start = np.random.default_rng(size).normal(size=size)
+        values, vectors = eigsh(rest, k=more, which="LA", v0=start, tol=1e-3)
+        found = vectors[:, np.argsort(-values, kind="stable")]
+    return np.asarray(np.hstack([known, found]), np.float32)
 
 
 def seeding(points: FloatArray, clusters: int, seed: int) -> FloatArray:

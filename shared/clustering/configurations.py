@@ -25,6 +25,13 @@ SEEDS: Final = 4
 """Starting points that are told apart. Few, so that configurations share the work of finding them."""
 DENSITY: Final = ("dbscan", "hdbscan")
 """They see little in a small part of the sample, where nothing is dense."""
+_MUTABLE: Final = {
+    "clusters": 3.0, "reach": 2.0, "smallest": 2.0, "dimensions": 2.0, "neighbours": 1.0, "covariance": 1.0,
+    "seed": 0.7, "space": 0.3,
+}  # fmt: skip
+"""What a mutation may change, and how readily."""
+_CHANGES: Final = (0.6, 0.3, 0.1)
+"""Chances that it changes one, two or three of them."""
 _COUNTED: Final = ("kmeans", "minibatch_kmeans", "gmm", "spectral")
 
 
@@ -103,8 +110,10 @@ class Room:
             other = [name for name in self.algorithms if name != parent.algorithm]
             return self.crossed(rng, self.anywhere(rng, str(rng.choice(other))), parent)
         change = parent.model_dump(exclude_none=True)
-        names = [name for name in change if name != "algorithm"]
-        for name in rng.choice(names, size=min(len(names), 1 + int(rng.integers(3))), replace=False):
+        chances = {name: weight for name, weight in _MUTABLE.items() if name in change}
+        odds = np.array(list(chances.values())) / sum(chances.values())
+        count = min(len(chances), 1 + int(rng.choice(3, p=_CHANGES)))
+        for name in rng.choice(list(chances), size=count, replace=False, p=odds):
             self._change(rng, change, str(name))
         return Configuration(**change)
 

@@ -2,7 +2,7 @@
 
 Generation 0 spreads configurations evenly over algorithms, spaces, dimensions and numbers of clusters (stratified as in
 a Latin hypercube) and tries each on the smallest part of the sample. From then on every generation does two things: the
-best third of each rung is tried again on the next larger part (successive halving: K. Jamieson and A. Talwalkar, 2016),
+best third is tried again on the next larger part (successive halving: K. Jamieson and A. Talwalkar, 2016),
 and new configurations are bred from the best (mutation, crossover, and a share of exploration in which an algorithm is
 the likelier the better it has done).
 
@@ -254,11 +254,11 @@ class _Ranking:
         return totals[highest] + sum(self._shift[highest : self._plan.top])
 
     def promotions(self, size: int) -> list[tuple[int, Configuration]]:
-        """Those of the best third of each rung that were not tried on the next one; at most half of ``size``."""
+        """Those of the best third that got as far as a rung, to the next one; at most half of ``size``."""
         picks: list[tuple[int, Configuration]] = []
+        best = self.best_first[: math.ceil(len(self.best_first) / _KEEP)]
         for rung in range(self._plan.top - 1, self._plan.bottom - 1, -1):
-            there = [one for one in self.best_first if rung in self._totals[one]]
-            ready = [one for one in there[: math.ceil(len(there) / _KEEP)] if rung + 1 not in self._totals[one]]
+            ready = [one for one in best if max(self._totals[one]) == rung]
             most = size // (6 if rung + 1 == self._plan.top else 3)
             picks += [(rung + 1, one) for one in ready[: max(1, most)]]
         return picks[:size]
