@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 import pytest
 
 from services.syncer.library import create_tables
-from shared.mediaservers import subsonic_client
 from shared.settings import Settings
 from tests.integration.mediaservers.test_supysonic_playlists import real
 from tests.world import World, world
@@ -21,9 +20,3 @@ async def here(settings: Settings) -> AsyncIterator[World]:
     await create_tables(settings)
     async with world(settings) as made:
         yield made
-
-
-@pytest.fixture
-def short_urls(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Few songs need several calls."""
-    monkeypatch.setattr(subsonic_client, "URL_LENGTH", 500)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -12,25 +11,32 @@ from services.syncer.journal import Before, Entry
 from services.syncer.names import fitting
 from services.syncer.writing import LeftAlone, Written, remove
 from shared.messages import uuid7
+from tests.integration.mediaservers.playlist_contract import World as Server
 from tests.integration.mediaservers.playlist_contract import listing
 from tests.integration.mediaservers.test_folder_playlists import FolderWorld
 from tests.integration.syncer.scene import Scene, scene
-from tests.integration.syncer.worlds import KINDS, Real, server_world, some
+from tests.integration.syncer.worlds import KINDS, server_world, some, supysonic_world
 from tests.world import World
-
-
-@asynccontextmanager
-async def _folder(path: Path) -> AsyncIterator[FolderWorld]:
-    yield FolderWorld(path)
-
 
 NAMES = ("AC/DC / live", "\"Quoted\" 'names' & <tags> + 50 %", "Slow 🌙 soul 👩‍🎤 東京", "long " * 60)
 
 
-@pytest.mark.parametrize("kind", [*KINDS, "supysonic", "folder"])
-async def test_on_every_kind_of_server(here: World, real: Real, kind: str, tmp_path: Path) -> None:
+@pytest.fixture(params=[*KINDS, "supysonic", "folder"])
+async def server(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Server]:
+    """One of each kind."""
+    if request.param == "folder":
+        yield FolderWorld(tmp_path)
+    elif request.param == "supysonic":
+        async with supysonic_world(request.getfixturevalue("real")) as real:
+            yield real
+    else:
+        async with server_world(request.param) as made:
+            yield made
+
+
+async def test_on_every_kind_of_server(here: World, server: Server) -> None:
     """One after the other on one server: starting it takes longer than trying them."""
-    async with server_world(kind, real) if kind != "folder" else _folder(tmp_path) as world, scene(here, world) as it:
+    async with scene(here, server) as it:
         await _any_name_is_written_once_and_found_again(it)
         await _lost_tracks_are_left_out_and_counted(it)
         await _no_track_left_leaves_the_playlist_as_it_is(it)

@@ -26,12 +26,9 @@ KINDS = ("subsonic", "jellyfin", "emby", "lyrion", "plex")
 
 
 @asynccontextmanager
-async def server_world(kind: str, real: Real, tracks: int = 40) -> AsyncIterator[BreakableWorld]:
-    """A server of this kind, with ten tracks and more."""
+async def server_world(kind: str, tracks: int = 40) -> AsyncIterator[BreakableWorld]:
+    """A server of our own of this kind, with ten tracks and more."""
     match kind:
-        case "supysonic":
-            async with BreakingProxy(real[0].server.url, lambda: failed(40, "Wrong username or password")) as proxy:
-                yield SupysonicWorld(*real, proxy)
         case "subsonic":
             async with OpenServer() as opened:
                 yield OpenWorld(opened)
@@ -44,6 +41,13 @@ async def server_world(kind: str, real: Real, tracks: int = 40) -> AsyncIterator
         case _:
             async with stocked(EMBY if kind == "emby" else JELLYFIN_11, tracks) as server:
                 yield MediaBrowserWorld(server)
+
+
+@asynccontextmanager
+async def supysonic_world(real: Real) -> AsyncIterator[BreakableWorld]:
+    """A real server."""
+    async with BreakingProxy(real[0].server.url, lambda: failed(40, "Wrong username or password")) as proxy:
+        yield SupysonicWorld(*real, proxy)
 
 
 def some(world: World, numbers: Sequence[int]) -> tuple[str, ...]:
