@@ -7,8 +7,10 @@ from collections.abc import AsyncIterator
 import pytest
 from aiohttp import web
 
+from services.coordinator.reaction import Coordinator
+from services.coordinator.reaction import create_tables as coordinator_tables
 from services.syncer import handlers
-from shared.commands import ImportPlays, RemoveRemotePlaylist
+from shared.commands import ImportPlays, RemoveRemotePlaylist, StartSync
 from shared.errors import ServerUnavailable
 from shared.events import (
     CommandFailed,
@@ -19,11 +21,16 @@ from shared.events import (
     PlaysImported,
     RemotePlaylistRemoved,
     ServerRemoved,
+    SyncCompleted,
+    SyncFailed,
+    SyncRequested,
     SyncStarted,
     TracksRemoved,
 )
+from shared.follower import Follower
 from shared.mediaservers.connections import Connections
 from shared.messages import derived_id, track_id, uuid7
+from shared.streams import Unit
 from tests import given
 from tests.integration.syncer.office import OUTCOMES, PLAYLIST, Office, command, office
 from tests.mediabrowser import faults
@@ -273,3 +280,36 @@ async def test_an_empty_listening_history_ends_too(one: Office) -> None:
     await one.here.quiet()
     (imported,) = await one.here.events(PlaysImported)
     assert (imported.plays, imported.last) == ((), True)
+
+
+async def test_a_sync_is_over_when_the_coordinator_has_counted_its_targets(one: Office) -> None:
+    await coordinator_tables(one.here.settings)
+    streams = one.here.streams
+    follower = Follower("coordinator", one.here.settings, streams, Coordinator(streams, one.here.pool))
+    await one.saved(1, one.tracks(range(3)))
+    await one.saved(1, (derived_id("unknown track"),), name="Lost", playlist_id=OTHER)
+    run_id = uuid7()
+    await one.here.happened(SyncRequested(run_id=run_id))
+    await one.here.ordered(StartSync(run_id=run_id))
+    await one.here.quiet()
+    while batch := await streams.log.page(follower.position, 500):
+        await follower.step(one.here.connection, batch)
+    (completed,) = await one.here.events(SyncCompleted)
+    assert (completed.run_id, completed.state) == (run_id, "completed")
+    assert (completed.synced, completed.skipped, completed.failed) == (1, 1, 0)
+    await one.here.projected()
+    (row,) = await one.here.rows("SELECT state, targets, synced, skipped FROM syncs")
+    assert row == {"state": "completed", "targets": 2, "synced": 1, "skipped": 1}
+
+
+async def test_what_has_not_begun_when_a_sync_is_cancelled_is_skipped(one: Office) -> None:
+    await one.saved(1, one.tracks(range(3)))
+    run_id = uuid7()
+    await one.here.streams.log.append(Unit(uuid7(), flags={run_id: "cancelled"}))
+    await one.here.ordered(command(run_id=run_id), StartSync(run_id=run_id))
+    await one.here.quiet()
+    (skipped,) = await one.outcomes(run_id)
+    assert skipped.reason == "cancelled"
+    (failed,) = await one.here.events(SyncFailed)
+    assert failed.reason == "cancelled"
+    assert await one.listed() == {}
