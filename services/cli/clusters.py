@@ -80,7 +80,7 @@ def _tell(found: Answer, proposals: list[Answer]) -> None:
             (item["number"], item["name"], item["track_count"], duration(item["duration_s"]), item["recognised"] or "")
             for item in proposals
         ]
-        table(("number", "name", "tracks", "length", "refreshes"), rows, right=("number", "tracks"))
+        table(("number", "name", "tracks", "length", "playlist"), rows, right=("number", "tracks"))
     if found["state"] == "completed" and proposals and not found["kept"]:
         say(f"Nothing is kept yet; 'starling keep {found['id']}' keeps them all.")
 

@@ -12,7 +12,7 @@ from services.cli.perform import OK, PROBLEM
 from services.cli.playlists import find_playlist
 from services.cli.progress import Display, follow, shown
 from services.cli.session import Session
-from services.cli.wording import clean, count, in_words
+from services.cli.wording import clean, in_words
 from shared.errors import InvalidInput
 
 Answer = dict[str, Any]
@@ -93,9 +93,9 @@ def outcome(found: Answer) -> list[str]:
     if found["detail"]:
         return [f"Nothing was written: {found['detail']}"]
     words = {"completed": "Done", "cancelled": "Cancelled", "failed": "Failed"}
-    parts = [f"{found['synced']:,} as they should be"]
+    parts = [f"{found['synced']:,} of {found['targets']:,} written or up to date"]
     parts += [f"{found[name]:,} {name}" for name in ("skipped", "failed") if found[name]]
-    lines = [f"{words[found['state']]}: {count(found['targets'], 'copy')}, {', '.join(parts)}."]
+    lines = [f"{words[found['state']]}: {', '.join(parts)}."]
     for problem in found["problems"]:
         where = f"{problem['name'] or problem['playlist_id']} on {problem['server_name'] or problem['server_id']}"
         said = f" - {problem['detail']}" if problem["detail"] else ""

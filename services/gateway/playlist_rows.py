@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -11,7 +12,7 @@ from pydantic import TypeAdapter
 from services.gateway.models.playlists import Link, Playlist, PlaylistSummary, PlaylistTrack, PlaylistVersion
 from services.gateway.presenting import to_tracks
 from services.gateway.queries import playlists, tracks
-from services.gateway.tagging import LibraryTags
+from services.gateway.tagging import LibraryTags, TagStats
 from shared.events import Recipe
 
 if TYPE_CHECKING:
@@ -33,8 +34,8 @@ async def to_playlist(connection: Connection, row: Record, tags: LibraryTags) ->
     links = to_links(await playlists.links(connection, [row["playlist_id"]]))
     known = await tracks.many(connection, list(set(row["track_ids"])), gone=True)
     stats = await tags.stats(connection)
-    shown = to_tracks(list(known.values()), stats)
-    by_id = {track.id: PlaylistTrack.model_construct(**dict(track), gone=known[track.id]["removed"]) for track in shown}
+    # Thousands of tracks take a second to describe; meanwhile others are answered.
+    by_id = await asyncio.to_thread(_tracks, known, stats)
     return Playlist(
         **_summary(row, links.get(row["playlist_id"], [])),
         recipe=RECIPE.validate_json(row["recipe"]),
@@ -47,6 +48,11 @@ async def to_playlist(connection: Connection, row: Record, tags: LibraryTags) ->
         excluded_artists=row["excluded_artists"],
         tracks=[by_id[track_id] for track_id in row["track_ids"] if track_id in by_id],
     )
+
+
+def _tracks(known: Mapping[UUID, Record], stats: TagStats) -> dict[UUID, PlaylistTrack]:
+    shown = to_tracks(list(known.values()), stats)
+    return {track.id: PlaylistTrack.model_construct(**dict(track), gone=known[track.id]["removed"]) for track in shown}
 
 
 def _summary(row: Any, links: list[Link]) -> dict[str, Any]:

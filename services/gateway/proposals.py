@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -28,7 +29,8 @@ async def to_proposals(
     if tags is not None:
         wanted = list({track_id for row in rows for track_id in row["track_ids"]})
         found = await tracks.many(connection, wanted)
-        shown = {track.id: track for track in to_tracks(list(found.values()), await tags.stats(connection))}
+        described = await asyncio.to_thread(to_tracks, list(found.values()), await tags.stats(connection))
+        shown = {track.id: track for track in described}
     return [
         ProposedPlaylist(
             number=row["number"],

@@ -84,7 +84,7 @@ def test_the_end_of_a_sync_names_what_did_not_reach_its_server() -> None:
     lost = {**problem, "name": None, "playlist_id": "p", "reason": "server_unavailable", "detail": "5xx"}
     found = {"detail": None, "state": "completed", "targets": 3, "synced": 1, "skipped": 1, "failed": 1}
     assert syncing.outcome({**found, "problems": [problem, {**lost, "restored": False}]}) == [
-        "Done: 3 copies, 1 as they should be, 1 skipped, 1 failed.",
+        "Done: 1 of 3 written or up to date, 1 skipped, 1 failed.",
         "  Soul on Nas: no tracks",
         "  p on Nas: server unavailable - 5xx; the server does not hold it as before",
     ]

@@ -113,7 +113,7 @@ async def test_a_sync_is_previewed_then_watched_to_its_end(system: System, capsy
     end = SyncCompleted(run_id=run, state="completed", synced=0, skipped=0, failed=1)
     await system.tell(SyncStarted(run_id=run, targets=(target,)), failed, end)
     assert await command == 1
-    assert said(capsys).endswith("0 as they should be, 1 failed.\n  Soul on Music: forbidden - Not you\n")
+    assert said(capsys).endswith("0 of 1 written or up to date, 1 failed.\n  Soul on Music: forbidden - Not you\n")
     assert await syncing.sync(here, [], [], **{**flags, "wait": False, "as_json": True}) == 0
     assert set(json.loads(said(capsys))) == {"sync_id", "position"}
     await system.tell(synced())
