@@ -64,7 +64,7 @@ class PlaylistSynced(_TargetEvent):
 
 
 class PlaylistSyncSkipped(_TargetEvent):
-    """Nothing was done: ``deleted_on_server``, ``no_tracks``, ``cancelled`` or ``playlist_deleted``."""
+    """Nothing was done: ``deleted_on_server``, ``no_tracks``, ``cancelled``, ``playlist_deleted`` or ``server_removed``."""
 
     wire_type: ClassVar[str] = "sync.playlist_skipped"
     reason: str
