@@ -268,6 +268,18 @@ class _Ranking:
         top = self._plan.top
         return [(top, one) for one in self.best_first[:_FINALISTS] if top not in self._totals[one]]
 
+    def elite(self) -> list[Configuration]:
+        """Who is bred from: the best sixth, of which one algorithm has no more than half, so that a good start of one
+        does not end the search for the others."""
+        size = max(6, len(self.best_first) // 6)
+        places = dict.fromkeys(self._plan.algorithms, size // 2 if len(self._plan.algorithms) > 1 else size)
+        chosen: list[Configuration] = []
+        for one in self.best_first:
+            if places.get(one.algorithm, 0) and len(chosen) < size:
+                places[one.algorithm] -= 1
+                chosen.append(one)
+        return chosen
+
     def chances(self) -> dict[Algorithm, float]:
         """How likely exploration takes an algorithm: by the best that it has done, and never less than a little."""
         best = dict.fromkeys(self._plan.algorithms, 0.0)
@@ -281,7 +293,7 @@ class _Ranking:
 
 def _bred(rng: np.random.Generator, room: Room, ranking: _Ranking, size: int) -> list[Configuration]:
     """Up to ``size`` configurations that nobody has tried; fewer when there are no more."""
-    elite = ranking.best_first[: max(4, len(ranking.best_first) // 6)]
+    elite = ranking.elite()
     chances = ranking.chances()
     taken = set(ranking.tried)
     fresh: list[Configuration] = []
