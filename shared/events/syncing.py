@@ -64,7 +64,7 @@ class PlaylistSynced(_TargetEvent):
 
 
 class PlaylistSyncSkipped(_TargetEvent):
-    """Nothing was done: ``deleted_on_server``, ``no_tracks``, ``cancelled``, ``playlist_deleted`` or ``server_removed``."""
+    """Nothing was done. Reasons: deleted_on_server, server_removed, no_tracks, cancelled, playlist_deleted."""
 
     wire_type: ClassVar[str] = "sync.playlist_skipped"
     reason: str
