@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
 from pydantic import TypeAdapter
 
-from services.gateway.models.playlists import Link, Playlist, PlaylistSummary, PlaylistTrack, PlaylistVersion
+from services.gateway.models.playlists import (
+    Link,
+    Playlist,
+    PlaylistSummary,
+    PlaylistTile,
+    PlaylistTrack,
+    PlaylistVersion,
+)
+from services.gateway.models.tracks import Track
 from services.gateway.presenting import to_tracks
 from services.gateway.queries import playlists, tracks
 from services.gateway.tagging import LibraryTags, TagStats
@@ -20,13 +28,35 @@ if TYPE_CHECKING:
 
     from shared.postgres import Connection
 
+T = TypeVar("T")
+_TILES = 4
 RECIPE: TypeAdapter[Recipe] = TypeAdapter(Recipe)
 
 
-async def to_summaries(connection: Connection, rows: Sequence[Record]) -> list[PlaylistSummary]:
-    """Rows of ``queries.playlists`` with their links."""
+async def to_summaries(connection: Connection, rows: Sequence[Record], tags: LibraryTags) -> list[PlaylistSummary]:
+    """Rows of ``queries.playlists`` with their links and tiles."""
     found = to_links(await playlists.links(connection, [row["playlist_id"] for row in rows]))
-    return [PlaylistSummary(**_summary(row, found.get(row["playlist_id"], []))) for row in rows]
+    chosen = {row["playlist_id"]: _spread(row["track_ids"]) for row in rows}
+    known = await tracks.many(connection, list({track for some in chosen.values() for track in some}), gone=True)
+    by_id = {track.id: track for track in to_tracks(list(known.values()), await tags.stats(connection))}
+    return [
+        PlaylistSummary(
+            **_summary(row, found.get(row["playlist_id"], [])),
+            tiles=_tiles([by_id[track] for track in chosen[row["playlist_id"]] if track in by_id]),
+        )
+        for row in rows
+    ]
+
+
+def _spread(items: Sequence[T]) -> list[T]:
+    """Four of the items, from all over the list; the first where there are fewer."""
+    if len(items) < _TILES:
+        return list(items[:1])
+    return [items[(2 * place + 1) * len(items) // (2 * _TILES)] for place in range(_TILES)]
+
+
+def _tiles(found: Iterable[Track]) -> list[PlaylistTile]:
+    return [PlaylistTile(id=track.id, mood_strip=track.mood_strip) for track in found]
 
 
 async def to_playlist(connection: Connection, row: Record, tags: LibraryTags) -> Playlist:
@@ -36,8 +66,10 @@ async def to_playlist(connection: Connection, row: Record, tags: LibraryTags) ->
     stats = await tags.stats(connection)
     # Thousands of tracks take a second to describe; meanwhile others are answered.
     by_id = await asyncio.to_thread(_tracks, known, stats)
+    in_order = [by_id[track_id] for track_id in row["track_ids"] if track_id in by_id]
     return Playlist(
         **_summary(row, links.get(row["playlist_id"], [])),
+        tiles=_tiles(_spread(in_order)),
         recipe=RECIPE.validate_json(row["recipe"]),
         seed=row["seed"],
         created_at=row["created_at"],
@@ -46,7 +78,7 @@ async def to_playlist(connection: Connection, row: Record, tags: LibraryTags) ->
         pinned=row["pinned"],
         excluded=row["excluded"],
         excluded_artists=row["excluded_artists"],
-        tracks=[by_id[track_id] for track_id in row["track_ids"] if track_id in by_id],
+        tracks=in_order,
     )
 
 

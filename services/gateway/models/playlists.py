@@ -9,7 +9,7 @@ from uuid import UUID
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from services.gateway.models.common import Answer, Body, PageQuery, Position, Query, Time
-from services.gateway.models.tracks import Track
+from services.gateway.models.tracks import MoodStrip, Track
 from shared.events import MOST_TRACKS, Recipe, ServerType
 
 MOST_SEEDS = 20
@@ -51,6 +51,13 @@ class Link(Answer):
     at: Time
 
 
+class PlaylistTile(Answer):
+    """One of a few songs spread over a playlist, for its picture."""
+
+    id: UUID
+    mood_strip: MoodStrip | None
+
+
 class PlaylistSummary(Answer):
     id: UUID
     name: str
@@ -62,6 +69,7 @@ class PlaylistSummary(Answer):
     duration_s: float
     changed_at: Time
     links: list[Link]
+    tiles: list[PlaylistTile]
 
 
 class PlaylistList(Answer):

@@ -41,7 +41,7 @@ async def list_playlists(call: Call[PlaylistQuery, None]) -> PlaylistList:
     behind = (values[0], read_id(values[1])) if values else None
     async with call.gateway.reading() as connection:
         rows = await playlists.page(connection, behind, limit + 1, deleted=call.query.deleted)
-        items = await to_summaries(connection, rows[:limit])
+        items = await to_summaries(connection, rows[:limit], call.gateway.tags)
     last = rows[limit - 1] if len(rows) > limit else None
     return PlaylistList(items=items, next_cursor=write_cursor(last["shelf"], last["playlist_id"]) if last else None)
 
