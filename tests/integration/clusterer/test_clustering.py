@@ -73,10 +73,10 @@ async def test_three_clusterers_one_killed_twice_find_what_one_undisturbed_finds
 ) -> None:
     await _known(system, songs)
     async with system.clustering():
-        quiet = await system.request(_of("songs", evaluations=120), seed=11)
+        quiet = await system.request(_of("songs", evaluations=60), seed=11)
         await system.ended(quiet)
     with system.replicas(environment, 3) as replicas:
-        troubled = await system.request(_of("songs", evaluations=120), seed=11)
+        troubled = await system.request(_of("songs", evaluations=60), seed=11)
         for wanted in (ClusteringStarted, ClusteringProgressed):
 
             async def holds_work() -> bool:
