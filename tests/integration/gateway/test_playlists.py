@@ -57,6 +57,8 @@ async def test_a_playlist_is_made_listed_and_shown(system: System) -> None:
     rest = await system.get("/api/v1/playlists", cursor=listed["next_cursor"])
     assert {listed["items"][0]["id"], *(item["id"] for item in rest["items"])} >= {one["id"]}
     assert len(rest["items"]) == 1
+    (tile,) = next(item["tiles"] for item in (*listed["items"], *rest["items"]) if item["id"] == one["id"])
+    assert (tile["id"], tile["mood_strip"]) == (one["tracks"][0]["id"], one["tracks"][0]["mood_strip"])
     assert await system.get(f"/api/v1/playlists/{one['id']}") == {**one, "position": None}
 
 
