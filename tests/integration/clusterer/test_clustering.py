@@ -82,7 +82,7 @@ async def test_three_clusterers_one_killed_twice_find_what_one_undisturbed_finds
             async def holds_work() -> bool:
                 return bool(await system.at_work())
 
-            await until(holds_work, "a clusterer works")
+            await until(holds_work, "a clusterer works", seconds=40)
             victim = replicas[(await system.at_work())[0]]
             victim.kill()
             victim.start()
@@ -90,7 +90,7 @@ async def test_three_clusterers_one_killed_twice_find_what_one_undisturbed_finds
             async def went_on(kind: type = wanted) -> bool:
                 return bool(await system.of(troubled, kind))
 
-            await until(went_on, f"the run got to {wanted.__name__}")
+            await until(went_on, f"the run got to {wanted.__name__}", seconds=40)
         await system.ended(troubled)
     assert await system.proposals(troubled) == await system.proposals(quiet)
     assert await system.of(troubled, ClusteringBatchFailed) == []
