@@ -6,6 +6,13 @@ import hashlib
 import json
 import math
 import re
+from datetime import UTC, datetime
+from uuid import UUID
+
+from shared.events import LibraryTrack
+from shared.mediaservers.base import ListedItem
+from shared.mediaservers.paths import suffix_of
+from shared.messages import track_id
 
 MAX_TEXT = 500
 MAX_SUFFIX = 8
@@ -82,6 +89,36 @@ def clean_suffix(value: object) -> str | None:
     """Lower case letters and digits without the dot, or None."""
     text = re.sub(r"[^a-z0-9]", "", str(value).lower()) if isinstance(value, str) else ""
     return text if 0 < len(text) <= MAX_SUFFIX else None
+
+
+def moment(value: object) -> datetime | None:
+    """A date and time of ISO 8601, up to a tenth of a microsecond; UTC where it names no zone. The year 1 is how some
+    servers say "never"."""
+    if not isinstance(value, str):
+        return None
+    try:
+        found = datetime.fromisoformat(value)
+        at = (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+    return at if at.year > 1 else None
+
+
+def title_of_file(path: object) -> str | None:
+    """A file's name without its suffix. Paths need not be real, but their ends mostly are."""
+    name = path.rsplit("/", 1)[-1] if isinstance(path, str) else ""
+    suffix = suffix_of(name)
+    return clean_text(name[: -len(suffix) - 1] if suffix else name)
+
+
+def listed_item(server_id: UUID, item_id: str, content_version: str, description: dict[str, object]) -> ListedItem:
+    """A track whose listing says everything; ``description`` holds the other fields of its ``LibraryTrack``."""
+    meta = fingerprint(description)
+    versions = {"content_version": content_version, "meta_version": meta}
+    track = LibraryTrack.model_validate(
+        {"track_id": track_id(server_id, item_id), "item_id": item_id, **versions, **description}
+    )
+    return ListedItem(item_id, content_version, meta, track)
 
 
 def fingerprint(*parts: object) -> str:

@@ -12,8 +12,9 @@ from collections.abc import Mapping, Sequence
 
 from shared.mediaservers.base import ServerConfig
 from shared.mediaservers.http import Patience
+from shared.mediaservers.json_answers import Json
 from shared.mediaservers.mediabrowser import MediaBrowserServer
-from shared.mediaservers.mediabrowser_answers import Entries, Json, lyrics_stream, parse_track_events
+from shared.mediaservers.mediabrowser_answers import Entries, lyrics_stream, parse_track_events
 from shared.mediaservers.mediabrowser_api import listed, one_item, rename_item
 from shared.mediaservers.mediabrowser_client import Dialect, MediaBrowserClient
 

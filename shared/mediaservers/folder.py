@@ -26,6 +26,7 @@ from uuid import UUID
 
 from shared.errors import BadAudio, InvalidInput, ServerUnavailable, StarlingError
 from shared.events import LibraryTrack
+from shared.mediaservers.audio import no_such_range, parse_range
 from shared.mediaservers.base import (
     Abilities,
     AudioStream,
@@ -41,7 +42,6 @@ from shared.mediaservers.descriptions import MAX_LYRICS, clean_text, plain_lines
 from shared.mediaservers.folder_playlists import NAME_LIMIT, FolderPlaylists
 from shared.mediaservers.folder_walk import FolderWalk, raise_if_disk_is_gone, usable_root
 from shared.mediaservers.paths import AUDIO_TYPES, from_item_id, suffix_of, to_item_id
-from shared.mediaservers.ranges import no_such_range, parse_range
 from shared.mediaservers.tags import Tags, read_lyrics, read_tags
 from shared.mediaservers.tasting import look_around, taste_some
 from shared.messages import track_id
@@ -139,7 +139,7 @@ class FolderServer:
 
     async def set_playlist_items(self, remote_id: str, item_ids: Sequence[str]) -> None:
         """In one step; files that are not there are left out. A list of somebody else's is refused (forbidden)."""
-        await self._in_thread(self._playlists.set, remote_id, tuple(item_ids))
+        await self._in_thread(self._playlists.set_items, remote_id, tuple(item_ids))
 
     async def rename_playlist(self, remote_id: str, name: str) -> None:
         """The file gets another name, the remote id stays. A list of somebody else's is refused (forbidden)."""
@@ -160,21 +160,11 @@ class FolderServer:
         return await self._in_thread(self._lyrics, item_id)
 
     async def _test(self) -> ServerTest:
-        page = await look_around(self.list_page)
+        page = await look_around(self)
         if not page.items:
             why = f" ({page.problems[0]})" if page.problems else ""
             return ServerTest(False, f"no audio files were found in {clean_text(self._path)}{why}")
-        await taste_some(page.items, self._taste)
-        more = " or more" if page.next_cursor else ""
-        count = len(page.items)
-        return ServerTest(True, f"found {count}{more} audio file{'' if count == 1 and not more else 's'}", count)
-
-    async def _taste(self, item: ListedItem) -> None:
-        """Read the first bytes of a file."""
-        async with await self.open_audio(item.item_id) as stream:
-            async for _ in stream.chunks:
-                return
-        raise BadAudio("empty_file", f"{clean_text(item.item_id)} is empty")
+        return ServerTest(True, await taste_some(self, page), len(page.items))
 
     async def _in_thread(self, call: Callable[..., R], *arguments: object, timeout_s: float = FILE_TIMEOUT_S) -> R:
         if self._closed:

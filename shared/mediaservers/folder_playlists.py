@@ -87,7 +87,7 @@ class FolderPlaylists:
             _put_new(folder, name, lambda chosen: write_m3u(list_id, chosen, name[:NAME_LIMIT], lines))
         return list_id
 
-    def set(self, remote_id: str, item_ids: Sequence[str]) -> None:
+    def set_items(self, remote_id: str, item_ids: Sequence[str]) -> None:
         """Files that are not there are left out."""
         with self._place() as (root, folder):
             file = self._own(folder, remote_id)

@@ -9,14 +9,15 @@ from urllib.parse import unquote, urlsplit
 from uuid import UUID
 
 from shared.errors import ServerMisbehaved, ServerRefused
-from shared.events import LibraryTrack
 from shared.mediaservers.base import ListedItem, Played, RemoteLibrary, RemotePlaylist
 from shared.mediaservers.descriptions import (
     clean_suffix,
     clean_text,
     fingerprint,
+    listed_item,
     plain_lines,
     seconds,
+    title_of_file,
     whole_number,
     year_of,
 )
@@ -24,9 +25,8 @@ from shared.mediaservers.http import Answer
 from shared.mediaservers.json_answers import Json, objects, read_object, text_id
 from shared.mediaservers.offset_walk import Row
 from shared.mediaservers.paths import suffix_of
-from shared.messages import track_id
 
-KIND = "Lyrion"
+KIND = "a Lyrion server"
 MAX_COUNT = 10**8
 
 
@@ -37,7 +37,7 @@ def parse_result(answer: Answer, who: str) -> Json:
         raise ServerRefused("wrong_password", f"{who} {words}")
     result = read_object(answer, who, KIND).get("result")
     if not isinstance(result, dict):
-        raise ServerMisbehaved("wrong_type", f"{who} does not answer like a {KIND} server")
+        raise ServerMisbehaved("wrong_type", f"{who} does not answer like {KIND}")
     return result
 
 
@@ -95,13 +95,11 @@ def parse_url(song: Json) -> str | None:
 def _item(server_id: UUID, item_id: str, song: Json) -> ListedItem:
     size = whole_number(song.get("filesize"), low=0, high=2**53)
     file_name = unquote(urlsplit(str(song.get("url"))).path).rsplit("/", 1)[-1]
-    suffix = suffix_of(file_name)
-    stem = file_name[: -len(suffix) - 1] if suffix else file_name
     modified = song.get("modificationTime")
     content = fingerprint(size, modified, seconds(song.get("duration")), song.get("type"), song.get("bitrate"))
     artists = [clean_text(song.get(role)) for role in ("trackartist", "artist", "albumartist", "band")]
     description: Json = {
-        "title": clean_text(song.get("title")) or clean_text(stem) or f"Track {item_id}",
+        "title": clean_text(song.get("title")) or title_of_file(file_name) or f"Track {item_id}",
         "artist": next(filter(None, artists), None),
         "album": clean_text(song.get("album")),
         "album_artist": clean_text(song.get("albumartist")) or clean_text(song.get("band")),
@@ -111,17 +109,9 @@ def _item(server_id: UUID, item_id: str, song: Json) -> ListedItem:
         "disc_number": whole_number(song.get("disc")),
         "duration_s": seconds(song.get("duration")),
         "size_bytes": size,
-        "suffix": clean_suffix(suffix),
+        "suffix": clean_suffix(suffix_of(file_name)),
     }
-    meta = fingerprint(description)
-    track = LibraryTrack(
-        track_id=track_id(server_id, item_id),
-        item_id=item_id,
-        content_version=content,
-        meta_version=meta,
-        **description,
-    )
-    return ListedItem(item_id, content, meta, track)
+    return listed_item(server_id, item_id, content, description)
 
 
 def parse_songs(result: Json) -> list[Json]:

@@ -42,7 +42,7 @@ class LyrionPlaylists:
         self._calls = calls
         self._name = name
 
-    async def all(self) -> tuple[RemotePlaylist, ...]:
+    async def listing(self) -> tuple[RemotePlaylist, ...]:
         """All playlists. Whole, or raises."""
         return await self._whole(lambda result, _: parse_playlists(result), ("playlists",))
 
@@ -76,7 +76,7 @@ class LyrionPlaylists:
         """Make a playlist of these tracks, each once. Raises ``ServerRefused`` when the name is taken."""
         title = fitting_name(name)
         urls = await self._urls(item_ids)
-        before = {playlist.remote_id for playlist in await self.all()}
+        before = {playlist.remote_id for playlist in await self.listing()}
         made = await self._new(title, before)
         if made is None:
             raise ServerRefused("refused", f"{self._name} has a playlist called {title} already; it was left alone")
@@ -147,7 +147,7 @@ class LyrionPlaylists:
     async def _clear_away(self, before: set[str], title: str) -> None:
         """Delete what a broken-off ``new`` may have made: one playlist more, of that name, with nothing in it."""
         with contextlib.suppress(StarlingError):
-            for playlist in await self.all():
+            for playlist in await self.listing():
                 ours = playlist.remote_id not in before and playlist.name == listed_name(title)
                 if ours and not await self.items(playlist.remote_id):
                     await self.delete(playlist.remote_id)
@@ -174,7 +174,7 @@ class LyrionPlaylists:
         raise ServerUnavailable(f"somebody else changed the playlist on {self._name} at the same time")
 
     async def _is_there(self, remote_id: str) -> bool:
-        return any(playlist.remote_id == remote_id for playlist in await self.all())
+        return any(playlist.remote_id == remote_id for playlist in await self.listing())
 
     async def _must_be_there(self, remote_id: str) -> None:
         if not await self._is_there(remote_id):

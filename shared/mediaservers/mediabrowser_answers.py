@@ -6,36 +6,31 @@ Times are counted in ticks of 100 ns. Lists may be plain or wrapped as ``{"Items
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
 from uuid import UUID
 
-from shared.errors import ServerMisbehaved, ServerRefused, ServerUnavailable
-from shared.events import LibraryTrack
+from shared.errors import ServerMisbehaved, ServerRefused
 from shared.mediaservers.base import ListedItem, Played, RemoteLibrary, RemotePlaylist
 from shared.mediaservers.descriptions import (
     clean_suffix,
     clean_text,
     fingerprint,
     join_texts,
+    listed_item,
+    moment,
     seconds,
+    title_of_file,
     whole_number,
     year_of,
 )
-from shared.mediaservers.http import Answer, phrase
+from shared.mediaservers.http import Answer
+from shared.mediaservers.json_answers import Json, json_or_none, objects, refusal, several, text_of, unreadable
 from shared.mediaservers.paths import suffix_of
-from shared.messages import track_id
-
-Json = dict[str, Any]
 
 TICKS_PER_S = 10_000_000
 MAX_WORDS = 300
 _ID = re.compile(r"[0-9A-Za-z_-]{1,64}")
-_REASONS = {401: "wrong_password", 403: "forbidden", 404: "not_found", 410: "not_found"}
-_TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,6})\d*)?(Z|[+-]\d\d:\d\d)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,36 +67,29 @@ def parse_json(answer: Answer, who: str, kind: str, hide: tuple[str, ...] = ()) 
     """
     if answer.status >= 400:
         raise parse_refusal(answer, who, hide)
-    body = answer.body.decode("utf-8", "replace").strip()
+    body = text_of(answer)
     if not body and answer.status == 204:
         return None
-    try:
-        return json.loads(body, strict=False)
-    except (ValueError, RecursionError):
-        pass
-    if not body or (body[0] in "{[" and body[-1] not in "}]"):
-        raise ServerUnavailable(f"{who} sent only part of an answer")
-    what = "a web page" if "<html" in body[:2000].lower() else "something that is not JSON"
-    raise ServerMisbehaved("not_json", f"{who} answered with {what}; is this the address of {kind}?")
+    data = json_or_none(body)
+    if data is None and body != "null":
+        raise unreadable(body, who, kind)
+    return data
 
 
 def parse_refusal(answer: Answer, who: str, hide: tuple[str, ...] = ()) -> ServerRefused:
     """A refusal in the server's own words, as far as it has any."""
-    reason = _REASONS.get(answer.status, "refused")
-    said = f"{who} answered HTTP {answer.status}{phrase(answer.status)}"
     words = _words(answer)
     for secret in filter(None, hide):
         words = words and words.replace(secret, "***")
-    return ServerRefused(reason, f"{said}: {words}" if words else said)
+    return refusal(answer.status, who, words)
 
 
 def _words(answer: Answer) -> str | None:
     """The detail or title of a problem, or a short plain text; never a page."""
-    text = answer.body[:8000].decode("utf-8", "replace").strip()
-    try:
-        said = json.loads(text)
-    except (ValueError, RecursionError):
-        said = None if "<" in text else text
+    text = text_of(answer)[:8000]
+    said = json_or_none(text)
+    if said is None and "<" not in text:
+        said = text
     if isinstance(said, dict):
         said = said.get("detail") or said.get("title") or said.get("Message")
     cleaned = clean_text(said) if isinstance(said, str) else None
@@ -121,9 +109,7 @@ def parse_entries(value: object, what: str) -> Entries:
         raise ServerMisbehaved("wrong_type", f"the server's list of {what} is no list")
     wrapped = isinstance(value, dict) and ("Items" in value or "TotalRecordCount" in value)
     found = value.get("Items") if wrapped and isinstance(value, dict) else value
-    items: list[Any] = [] if found is None else found if isinstance(found, list) else [found]
-    if not all(isinstance(item, dict) for item in items):
-        raise ServerMisbehaved("wrong_type", f"the server's list of {what} holds something else")
+    items = objects(found, what)
     total = whole_number(value.get("TotalRecordCount"), low=0, high=10**9) if isinstance(value, dict) else None
     return Entries(items, total if wrapped else len(items))
 
@@ -200,11 +186,11 @@ def parse_item(server_id: UUID, item: Json) -> ListedItem | None:
     changed = (source.get("ETag"), item.get("DateModified"), source.get("Bitrate"), item.get("DateCreated"))
     content = fingerprint(size, length, container, *changed)
     description: Json = {
-        "title": clean_text(item.get("Name")) or _title(path) or f"Track {item_id}",
+        "title": clean_text(item.get("Name")) or title_of_file(path) or f"Track {item_id}",
         "artist": _artist(item),
         "album": clean_text(item.get("Album")),
         "album_artist": clean_text(item.get("AlbumArtist")),
-        "genre": join_texts(_list(item.get("Genres"))),
+        "genre": join_texts(several(item.get("Genres"))),
         "year": year_of(item.get("ProductionYear")),
         "track_number": whole_number(item.get("IndexNumber")),
         "disc_number": whole_number(item.get("ParentIndexNumber")),
@@ -212,24 +198,12 @@ def parse_item(server_id: UUID, item: Json) -> ListedItem | None:
         "size_bytes": size,
         "suffix": clean_suffix(suffix_of(path)) or clean_suffix(container),
     }
-    meta = fingerprint(description)
-    track = LibraryTrack(
-        track_id=track_id(server_id, item_id),
-        item_id=item_id,
-        content_version=content,
-        meta_version=meta,
-        **description,
-    )
-    return ListedItem(item_id, content, meta, track)
-
-
-def _list(value: object) -> list[object]:
-    return [] if value is None else value if isinstance(value, list) else [value]
+    return listed_item(server_id, item_id, content, description)
 
 
 def _source(item: Json) -> Json:
     """The first file of a track; the others are other versions of it."""
-    sources = _list(item.get("MediaSources"))
+    sources = several(item.get("MediaSources"))
     return sources[0] if sources and isinstance(sources[0], dict) else {}
 
 
@@ -244,14 +218,9 @@ def _path(item: Json, source: Json) -> str:
     return path.replace("\\", "/").rsplit("/", 1)[-1] if isinstance(path, str) else ""
 
 
-def _title(name: str) -> str | None:
-    suffix = suffix_of(name)
-    return clean_text(name[: -len(suffix) - 1] if suffix else name)
-
-
 def _artist(item: Json) -> str | None:
-    named = [entry.get("Name") for entry in _list(item.get("ArtistItems")) if isinstance(entry, dict)]
-    return join_texts(_list(item.get("Artists"))) or join_texts(named) or clean_text(item.get("AlbumArtist"))
+    named = [entry.get("Name") for entry in several(item.get("ArtistItems")) if isinstance(entry, dict)]
+    return join_texts(several(item.get("Artists"))) or join_texts(named) or clean_text(item.get("AlbumArtist"))
 
 
 def parse_played(item: Json) -> Played | None:
@@ -263,24 +232,11 @@ def parse_played(item: Json) -> Played | None:
     rating = data.get("Rating")
     stars = min(max(rating / 2, 0.0), 5.0) if isinstance(rating, int | float) else None
     count = whole_number(data.get("PlayCount"), low=0, high=10**9) or 0
-    at = parse_time(data.get("LastPlayedDate"))
+    at = moment(data.get("LastPlayedDate"))
     heart = data.get("IsFavorite") is True
     if not (count or stars or heart or at):
         return None
     return Played(item_id, count, at, stars or None, heart)
-
-
-def parse_time(value: object) -> datetime | None:
-    """A time of the server (up to seven digits of a second, UTC where it names no zone), None for what is none."""
-    found = _TIME.fullmatch(value) if isinstance(value, str) else None
-    if found is None:
-        return None
-    moment, fraction, zone = found.groups()
-    try:
-        at = datetime.fromisoformat(f"{moment}.{(fraction or '0').ljust(6, '0')}{zone or 'Z'}").astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
-    return at if at.year > 1 else None
 
 
 def parse_playlist(item: Json) -> RemotePlaylist:
@@ -310,12 +266,12 @@ def parse_created(value: object) -> str:
 
 def parse_lyrics(value: object) -> str | None:
     """Jellyfin's lyrics as plain lines."""
-    return _lines(_list(value.get("Lyrics")) if isinstance(value, dict) else [])
+    return _lines(several(value.get("Lyrics")) if isinstance(value, dict) else [])
 
 
 def parse_track_events(value: object) -> str | None:
     """Emby's lyrics, which come as the events of a subtitle stream, as plain lines."""
-    return _lines(_list(value.get("TrackEvents")) if isinstance(value, dict) else [])
+    return _lines(several(value.get("TrackEvents")) if isinstance(value, dict) else [])
 
 
 def _lines(entries: list[object]) -> str | None:
@@ -326,9 +282,9 @@ def _lines(entries: list[object]) -> str | None:
 
 def lyrics_stream(item: Json) -> tuple[str, int] | None:
     """Media source and index of the stream that holds a track's words on Emby: a subtitle stream made of text."""
-    for source in _list(item.get("MediaSources")):
+    for source in several(item.get("MediaSources")):
         source_id = parse_id(source.get("Id")) if isinstance(source, dict) else None
-        for stream in _list(source.get("MediaStreams")) if isinstance(source, dict) else []:
+        for stream in several(source.get("MediaStreams")) if isinstance(source, dict) else []:
             if not isinstance(stream, dict) or stream.get("Type") != "Subtitle":
                 continue
             index = whole_number(stream.get("Index"), low=0)

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from shared.errors import ServerRefused
-from shared.mediaservers.mediabrowser_answers import Entries, Json, an_object, parse_entries
+from shared.mediaservers.json_answers import Json
+from shared.mediaservers.mediabrowser_answers import Entries, an_object, parse_entries
 from shared.mediaservers.mediabrowser_client import MediaBrowserClient
 
 

@@ -16,11 +16,10 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
-import aiohttp
-
 from shared.errors import InvalidInput, ServerRefused, StarlingError
-from shared.mediaservers.base import ServerConfig
-from shared.mediaservers.http import MAX_ERROR_ANSWER, Answer, Content, HttpServer, Patience, server_url
+from shared.mediaservers.audio import no_audio, original_audio, range_header
+from shared.mediaservers.base import AudioStream, ServerConfig
+from shared.mediaservers.http import Answer, Content, HttpServer, Patience, server_url
 from shared.mediaservers.mediabrowser_answers import (
     User,
     choose_user,
@@ -38,7 +37,6 @@ LOGOUT_S = 2.0
 REFUSED_LOGINS = 2
 REFUSED_S = 60.0
 """After so many wrong passwords in a row, do not try again for so long: servers lock a user out after a few more."""
-_TEXT_TYPES = ("application/json", "application/problem+json", "application/xml", "text/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,27 +137,16 @@ class MediaBrowserClient:
             return None
         return self._read(answer)
 
-    async def open(self, path: str, query: Mapping[str, str], headers: Mapping[str, str]) -> aiohttp.ClientResponse:
-        """An answer that is audio, or a range that does not exist (416). Raises like ``call``."""
+    async def open(self, path: str, query: Mapping[str, str], byte_range: str | None) -> AudioStream:
+        """Audio, or a range that does not exist (416). Raises like ``call``."""
+        headers = range_header(byte_range)
         login = await self._entered(None)
         response = await self._http.open(path, query, {**headers, **self._headers(login.token)})
         if response.status == HTTPStatus.UNAUTHORIZED:
             response.close()
             login = await self._entered(login)
             response = await self._http.open(path, query, {**headers, **self._headers(login.token)})
-        if response.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
-            return response
-        if response.status not in {200, 206} or response.content_type.startswith(_TEXT_TYPES):
-            body = await self._http.read(response, MAX_ERROR_ANSWER)
-            answer = Answer(response.status, response.content_type, body)
-            self._still_refused(answer)
-            self._read(answer)
-            raise ServerRefused("refused", f"{self.name} sent text where audio was asked for")
-        return response
-
-    def chunks(self, response: aiohttp.ClientResponse, announced: int | None) -> Any:
-        """The body of what ``open`` gave; see ``HttpServer.chunks``."""
-        return self._http.chunks(response, announced)
+        return await original_audio(self._http, response, self._no_audio)
 
     async def close(self) -> None:
         """End the login, so that the server does not collect them, and close the connections."""
@@ -211,6 +198,15 @@ class MediaBrowserClient:
         if answer.status == HTTPStatus.UNAUTHORIZED:
             words = parse_refusal(answer, self.name, self._hidden()).detail
             raise ServerRefused("forbidden", f"{words}; {self.account} may not do this")
+
+    def _no_audio(self, answer: Answer) -> StarlingError:
+        """Why text came where audio was asked for."""
+        try:
+            self._still_refused(answer)
+            self._read(answer)
+        except StarlingError as error:
+            return error
+        return no_audio(answer, self.name)
 
     def _read(self, answer: Answer) -> object:
         return parse_json(answer, self.name, self.dialect.kind, self._hidden())

@@ -32,7 +32,7 @@ class MediaBrowserPlaylists:
     def __init__(self, api: MediaBrowserApi) -> None:
         self._api = api
 
-    async def every(self) -> tuple[RemotePlaylist, ...]:
+    async def listing(self) -> tuple[RemotePlaylist, ...]:
         """Every playlist the user can see. The servers ignore a filter by name, so callers match names themselves."""
 
         async def fetch(start: int, limit: int) -> Entries:
@@ -40,7 +40,7 @@ class MediaBrowserPlaylists:
 
         return tuple([parse_playlist(item) async for page in read_all(fetch, "playlists") for item in page])
 
-    async def item_ids(self, playlist_id: str) -> tuple[str, ...]:
+    async def items(self, playlist_id: str) -> tuple[str, ...]:
         """The items of a playlist in order."""
         return tuple(entry.item_id for entry in await self._entries(playlist_id))
 
@@ -63,7 +63,7 @@ class MediaBrowserPlaylists:
             raise
         return playlist_id
 
-    async def bring(self, playlist_id: str, item_ids: Sequence[str]) -> None:
+    async def set_items(self, playlist_id: str, item_ids: Sequence[str]) -> None:
         """Bring a playlist to hold ``item_ids``.
 
         Where an item may not repeat, an entry that a person has doubled shares its id with its double, and removing
@@ -125,7 +125,7 @@ class MediaBrowserPlaylists:
 
     async def _make(self, name: str, item_ids: Sequence[str]) -> str:
         """The id of a new playlist. When the answer is lost, so that nobody knows whether it was made, look for it."""
-        before = {playlist.remote_id for playlist in await self.every()}
+        before = {playlist.remote_id for playlist in await self.listing()}
         try:
             return parse_created(await self._api.create(name, item_ids))
         except (Transient, ServerMisbehaved):
@@ -135,10 +135,10 @@ class MediaBrowserPlaylists:
     async def _unmake_lost(self, name: str, before: set[str], item_ids: set[str]) -> None:
         """Delete the playlist of this name that came to be just now and holds nothing else than our items."""
         try:
-            for playlist in await self.every():
+            for playlist in await self.listing():
                 if playlist.remote_id in before or playlist.name != name:
                     continue
-                if item_ids >= set(await self.item_ids(playlist.remote_id)):
+                if item_ids >= set(await self.items(playlist.remote_id)):
                     await self.delete(playlist.remote_id)
         except StarlingError:
             return

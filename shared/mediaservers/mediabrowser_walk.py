@@ -16,7 +16,8 @@ from uuid import UUID
 from shared.errors import InvalidInput, ServerUnavailable
 from shared.mediaservers.base import ListedItem, ListingPage
 from shared.mediaservers.descriptions import clean_text
-from shared.mediaservers.mediabrowser_answers import Entries, Json, parse_id, parse_item
+from shared.mediaservers.json_answers import Json
+from shared.mediaservers.mediabrowser_answers import Entries, parse_id, parse_item
 
 PAGE = 500
 MAX_STEPS_BACK = 10

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import asdict, dataclass, replace
 
 from shared.errors import InvalidInput, ServerUnavailable
+from shared.events import LibraryTrack
 from shared.mediaservers.base import ListedItem, ListingPage
 
 PAGE = 100
@@ -75,6 +76,11 @@ def decode_place(cursor: str) -> Place:
     except (ValueError, TypeError, KeyError):
         pass
     raise InvalidInput("cursor", "this is not a place in a walk through this library; begin a new scan")
+
+
+def tracks_of(rows: Iterable[Row]) -> dict[str, LibraryTrack]:
+    """The tracks among these rows, by their ids."""
+    return {row.item.item_id: row.item.track for row in rows if row.item and row.item.track}
 
 
 Fetch = Callable[[str, int, int], Awaitable[Window]]

@@ -8,13 +8,13 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from shared.errors import ServerMisbehaved, ServerRefused
-from shared.events import LibraryTrack
-from shared.mediaservers.base import ListedItem, Played, RemoteLibrary, RemotePlaylist
+from shared.mediaservers.base import Played, RemoteLibrary, RemotePlaylist
 from shared.mediaservers.descriptions import (
     clean_suffix,
     clean_text,
     fingerprint,
     join_texts,
+    listed_item,
     plain_lines,
     seconds,
     whole_number,
@@ -24,9 +24,8 @@ from shared.mediaservers.http import Answer
 from shared.mediaservers.json_answers import Json, objects, read_object, text_id
 from shared.mediaservers.offset_walk import Row
 from shared.mediaservers.paths import suffix_of
-from shared.messages import track_id
 
-KIND = "Plex"
+KIND = "a Plex server"
 LYRICS = 4
 MAX_COUNT = 10**8
 
@@ -37,7 +36,7 @@ def parse_container(answer: Answer, who: str) -> Json:
         raise ServerRefused("wrong_password", f"{who} does not accept this token (HTTP 401 Unauthorized)")
     container = read_object(answer, who, KIND).get("MediaContainer")
     if not isinstance(container, dict):
-        raise ServerMisbehaved("wrong_type", f"{who} does not answer like a {KIND} server")
+        raise ServerMisbehaved("wrong_type", f"{who} does not answer like {KIND}")
     return container
 
 
@@ -136,15 +135,7 @@ def parse_row(server_id: UUID, track: Json, genres: Mapping[str, str] | None = N
         "size_bytes": file.size,
         "suffix": file.suffix,
     }
-    meta = fingerprint(description)
-    described = LibraryTrack(
-        track_id=track_id(server_id, item_id),
-        item_id=item_id,
-        content_version=content,
-        meta_version=meta,
-        **description,
-    )
-    return Row(item_id, ListedItem(item_id, content, meta, described))
+    return Row(item_id, listed_item(server_id, item_id, content, description))
 
 
 def parse_genre(entry: Json) -> str | None:

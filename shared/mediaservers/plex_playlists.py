@@ -52,7 +52,7 @@ class PlexPlaylists:
         self._name = name
         self._machine: str | None = None
 
-    async def all(self) -> tuple[RemotePlaylist, ...]:
+    async def listing(self) -> tuple[RemotePlaylist, ...]:
         """All playlists of music that the token's user can see. Whole, or raises."""
         found: list[RemotePlaylist] = []
         async for container in pages(self._call, self._name, "playlists", {"playlistType": "audio"}):
@@ -67,7 +67,7 @@ class PlexPlaylists:
         """Make a playlist of these tracks; ones the server does not know are left out."""
         title = fitting_name(name)
         wanted = await self._without_unknown(item_ids, item_ids)
-        before = {playlist.remote_id for playlist in await self.all()}
+        before = {playlist.remote_id for playlist in await self.listing()}
         try:
             query = {"type": "audio", "smart": "0", "title": title}
             made = parse_made(await self._call("POST", "playlists", query | await self._address(wanted[:1])))
@@ -163,7 +163,7 @@ class PlexPlaylists:
     async def _clear_away(self, before: set[str], title: str) -> None:
         """Delete what a broken-off ``create`` may have made: one more playlist of that name, at most one track long."""
         with contextlib.suppress(StarlingError):
-            for playlist in await self.all():
+            for playlist in await self.listing():
                 ours = playlist.remote_id not in before and playlist.name == title
                 if ours and len(await self.items(playlist.remote_id)) <= 1:
                     await self.delete(playlist.remote_id)

@@ -7,30 +7,28 @@ belongs, numbers as text, or nothing at all for an empty list.
 from __future__ import annotations
 
 import html
-import json
 import re
-from datetime import UTC, datetime
-from typing import Any
 from uuid import UUID
 
-from shared.errors import ServerMisbehaved, ServerRefused, ServerUnavailable, StarlingError
-from shared.events import LibraryTrack
+from shared.errors import ServerMisbehaved, ServerRefused, StarlingError
 from shared.mediaservers.base import ListedItem, Played, RemoteLibrary, RemotePlaylist
 from shared.mediaservers.descriptions import (
     clean_suffix,
     clean_text,
     fingerprint,
     join_texts,
+    listed_item,
+    moment,
     plain_lines,
     seconds,
+    title_of_file,
     whole_number,
     year_of,
 )
-from shared.mediaservers.http import Answer, phrase
-from shared.mediaservers.paths import suffix_of
-from shared.messages import track_id
+from shared.mediaservers.http import Answer
+from shared.mediaservers.json_answers import Json, json_or_none, objects, refusal, text_of, unreadable
 
-Json = dict[str, Any]
+KIND = "a Subsonic server"
 
 _REASONS = {
     40: "wrong_password",
@@ -45,7 +43,6 @@ _REASONS = {
 _UNKNOWN_ID = re.compile(r"invalid id|badly formed|not found|no such|unknown id|does not exist", re.IGNORECASE)
 _XML_ERROR = re.compile(rb"<error\b([^>]{0,4000})>")
 _XML_ATTRIBUTE = re.compile(r"""\b(code|message)\s*=\s*(?:"([^"]*)"|'([^']*)')""")
-_HTTP_REASONS = {401: "wrong_password", 403: "forbidden", 404: "not_found", 410: "not_found"}
 
 
 def parse_response(answer: Answer, who: str, hide: tuple[str, ...] = ()) -> Json:
@@ -57,39 +54,23 @@ def parse_response(answer: Answer, who: str, hide: tuple[str, ...] = ()) -> Json
     response = _subsonic_object(answer, who)
     if response is None:
         if answer.status >= 400 and answer.status not in (404, 410):
-            raise http_refusal(answer.status, who)
+            raise refusal(answer.status, who)
         raise ServerMisbehaved("not_subsonic", f"{who} has no Subsonic API at this address (HTTP {answer.status})")
     if response.get("status") == "failed" or "error" in response:
         raise parse_error(response.get("error"), who, hide)
     if answer.status >= 400:
-        raise http_refusal(answer.status, who)
+        raise refusal(answer.status, who)
     return response
 
 
 def _subsonic_object(answer: Answer, who: str) -> Json | None:
     """None for JSON, or an error page, that is no answer of a Subsonic server."""
-    body = answer.body.decode("utf-8", "replace").strip()
-    data = _json_or_none(body)
+    body = text_of(answer)
+    data = json_or_none(body)
     if data is None and answer.status < 400:
-        raise _unreadable(body, who)
+        raise unreadable(body, who, KIND)
     response = data.get("subsonic-response") if isinstance(data, dict) else None
     return response if isinstance(response, dict) else None
-
-
-def _json_or_none(text: str) -> object:
-    """None for what is no JSON. The parser's exceptions hold the whole text, so none of them gets out."""
-    try:
-        return json.loads(text, strict=False)
-    except (ValueError, RecursionError):
-        return None
-
-
-def _unreadable(body: str, who: str) -> StarlingError:
-    """An answer that starts as JSON and stops is a cut connection; anything else is a server of another kind."""
-    if not body or (body.startswith("{") and not body.endswith("}")):
-        return ServerUnavailable(f"{who} sent only part of an answer")
-    what = "a web page" if body.startswith("<") and "<html" in body[:2000].lower() else "something that is not JSON"
-    return ServerMisbehaved("not_json", f"{who} answered with {what}; is this the address of a Subsonic server?")
 
 
 def parse_error(error: object, who: str, hide: tuple[str, ...] = ()) -> ServerRefused:
@@ -105,11 +86,6 @@ def parse_error(error: object, who: str, hide: tuple[str, ...] = ()) -> ServerRe
     return ServerRefused(reason, f"{who} says: {words}" + (f" (code {code})" if code is not None else ""))
 
 
-def http_refusal(status: int, who: str) -> ServerRefused:
-    """A refusal that comes as an HTTP status alone."""
-    return ServerRefused(_HTTP_REASONS.get(status, "refused"), f"{who} answered HTTP {status}{phrase(status)}")
-
-
 def parse_no_audio(answer: Answer, who: str, hide: tuple[str, ...] = ()) -> StarlingError:
     """Why a server sent text where audio was asked for."""
     found = _XML_ERROR.search(answer.body)
@@ -117,23 +93,12 @@ def parse_no_audio(answer: Answer, who: str, hide: tuple[str, ...] = ()) -> Star
         attributes = _XML_ATTRIBUTE.findall(found.group(1).decode("utf-8", "replace"))
         return parse_error({name: html.unescape(one or two) for name, one, two in attributes}, who, hide)
     if answer.status >= 400 and not answer.body.lstrip().startswith(b"{"):
-        return http_refusal(answer.status, who)
+        return refusal(answer.status, who)
     try:
         parse_response(answer, who, hide)
     except StarlingError as error:
         return error
     return ServerMisbehaved("wrong_type", f"{who} sent an answer without audio in it")
-
-
-def objects(value: object, what: str) -> list[Json]:
-    """A list of objects, where one object stands for a list of one and nothing for an empty list.
-
-    Raises ``ServerMisbehaved`` for anything else.
-    """
-    found: list[Any] = [] if value is None else value if isinstance(value, list) else [value]
-    if not all(isinstance(item, dict) for item in found):
-        raise ServerMisbehaved("wrong_type", f"the server's list of {what} holds something else")
-    return found
 
 
 def child(response: Json, name: str) -> Json:
@@ -211,17 +176,6 @@ def parse_played(song: Json) -> Played | None:
     return Played(item_id, count, at, None if rating is None else float(rating), favourite)
 
 
-def moment(value: object) -> datetime | None:
-    """A date and time of ISO 8601; one without a zone is meant as UTC."""
-    if not isinstance(value, str):
-        return None
-    try:
-        found = datetime.fromisoformat(value)
-        return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
-
-
 def parse_structured_lyrics(response: Json) -> str | None:
     """The words of ``getLyricsBySongId``: those without times if there are any, else the first."""
     versions = objects(child(response, "lyricsList").get("structuredLyrics"), "lyrics")
@@ -270,7 +224,7 @@ def parse_song(server_id: UUID, song: Json, album: Json) -> ListedItem | None:
     suffix = clean_suffix(song.get("suffix"))
     content = fingerprint(size, song.get("duration"), suffix, song.get("bitRate"), song.get("created"))
     description: Json = {
-        "title": clean_text(song.get("title")) or _title_from_path(song) or f"Track {clean_text(item_id)}",
+        "title": clean_text(song.get("title")) or title_of_file(song.get("path")) or f"Track {clean_text(item_id)}",
         "artist": clean_text(song.get("displayArtist")) or clean_text(song.get("artist")),
         "album": clean_text(song.get("album")) or clean_text(album.get("name")),
         "album_artist": _album_artist(song, album),
@@ -282,15 +236,7 @@ def parse_song(server_id: UUID, song: Json, album: Json) -> ListedItem | None:
         "size_bytes": size,
         "suffix": suffix,
     }
-    meta = fingerprint(description)
-    track = LibraryTrack(
-        track_id=track_id(server_id, item_id),
-        item_id=item_id,
-        content_version=content,
-        meta_version=meta,
-        **description,
-    )
-    return ListedItem(item_id, content, meta, track)
+    return listed_item(server_id, item_id, content, description)
 
 
 def _album_artist(song: Json, album: Json) -> str | None:
@@ -306,13 +252,3 @@ def _genres(song: Json) -> str | None:
     several = song.get("genres")
     names = [entry.get("name") for entry in several if isinstance(entry, dict)] if isinstance(several, list) else []
     return join_texts(names) or clean_text(song.get("genre"))
-
-
-def _title_from_path(song: Json) -> str | None:
-    """The file's name without its suffix; paths need not be real, but their ends mostly are."""
-    path = song.get("path")
-    if not isinstance(path, str):
-        return None
-    name = path.rsplit("/", 1)[-1]
-    suffix = suffix_of(name)
-    return clean_text(name[: -len(suffix) - 1] if suffix else name)

@@ -18,7 +18,8 @@ import aiohttp
 from shared.errors import InvalidInput, ServerMisbehaved, ServerRefused
 from shared.mediaservers.base import ServerConfig
 from shared.mediaservers.http import Content, HttpServer, Patience, server_url
-from shared.mediaservers.subsonic_answers import Json, parse_extensions, parse_response
+from shared.mediaservers.json_answers import Json
+from shared.mediaservers.subsonic_answers import parse_extensions, parse_response
 
 API_VERSION = "1.16.1"
 URL_LENGTH = 4_000

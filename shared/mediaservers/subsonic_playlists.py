@@ -15,7 +15,8 @@ from shared.errors import ServerMisbehaved, ServerRefused, StarlingError
 from shared.mediaservers.base import RemotePlaylist
 from shared.mediaservers.descriptions import clean_text
 from shared.mediaservers.edits import plan
-from shared.mediaservers.subsonic_answers import child, objects, parse_id, parse_playlist_items, parse_playlists
+from shared.mediaservers.json_answers import objects
+from shared.mediaservers.subsonic_answers import child, parse_id, parse_playlist_items, parse_playlists
 from shared.mediaservers.subsonic_client import Fields, SubsonicClient
 
 NAME_LIMIT = 255
@@ -47,7 +48,7 @@ class SubsonicPlaylists:
                 raise
             return await self._create(usable_name(name), known)
 
-    async def set(self, remote_id: str, item_ids: Sequence[str]) -> None:
+    async def set_items(self, remote_id: str, item_ids: Sequence[str]) -> None:
         """As ``set_playlist_items``; items the server does not know are left out."""
         wanted = tuple(item_ids)
         current = await self.items(remote_id)

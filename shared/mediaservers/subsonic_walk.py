@@ -22,8 +22,8 @@ from uuid import UUID
 from shared.errors import InvalidInput, LibraryUnusable, ServerMisbehaved, ServerRefused, ServerUnavailable
 from shared.mediaservers.base import ListedItem, ListingPage
 from shared.mediaservers.descriptions import clean_text
+from shared.mediaservers.json_answers import Json
 from shared.mediaservers.subsonic_answers import (
-    Json,
     parse_album_songs,
     parse_albums,
     parse_id,

@@ -2,31 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
-from shared.errors import Permanent
-from shared.mediaservers.base import ListedItem, ListingPage
+from shared.errors import Permanent, ServerMisbehaved
+from shared.mediaservers.base import ListedItem, ListingPage, MediaServer
+from shared.mediaservers.descriptions import clean_text
 
 ENOUGH = 100
 
 
-async def look_around(list_page: Callable[[str | None], Awaitable[ListingPage]]) -> ListingPage:
+async def look_around(server: MediaServer) -> ListingPage:
     """The beginning of a library as one page: at least 100 tracks, or all there are."""
-    page = await list_page(None)
+    page = await server.list_page(None)
     while page.next_cursor and len(page.items) < ENOUGH:
-        more = await list_page(page.next_cursor)
+        more = await server.list_page(page.next_cursor)
         page = replace(more, items=page.items + more.items, problems=page.problems + more.problems)
     return page
 
 
-async def taste_some(items: Sequence[ListedItem], taste: Callable[[ListedItem], Awaitable[None]]) -> None:
-    """Let ``taste`` read the first, the middle and the last item until one succeeds; raises the first failure when
-    none does, and at once what is not the item's fault."""
+async def taste_some(server: MediaServer, page: ListingPage) -> str:
+    """Read the beginning of the first, the middle and the last track of a page until one succeeds; returns how many
+    tracks there are, in words. Raises the first failure when none does, and at once what is not the track's fault."""
+    count = len(page.items)
     failures: list[Permanent] = []
-    for place in sorted({0, len(items) // 2, len(items) - 1}):
+    for place in sorted({0, count // 2, count - 1}):
         try:
-            return await taste(items[place])
+            await _taste(server, page.items[place])
         except Permanent as error:
             failures.append(error)
+        else:
+            return f"found {count}{' or more' if page.next_cursor else ''} track{'' if count == 1 else 's'}"
     raise failures[0]
+
+
+async def _taste(server: MediaServer, item: ListedItem) -> None:
+    async with await server.open_audio(item.item_id) as stream:
+        async for _ in stream.chunks:
+            return
+    raise ServerMisbehaved("incomplete_answer", f"the file of track {clean_text(item.item_id)} is empty")

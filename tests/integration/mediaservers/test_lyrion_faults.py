@@ -155,7 +155,7 @@ class TestLibraries:
         assert set(both) == {*jazz, *folder}
 
     async def test_a_library_that_is_gone_is_named(self, remote: LyrionTestServer) -> None:
-        with pytest.raises(ServerRefused, match="has no library:a1") as caught:
+        with pytest.raises(ServerRefused, match="library library:a1 is not on") as caught:
             await some_library(remote, "library:a1")
         assert caught.value.reason == "not_found"
 

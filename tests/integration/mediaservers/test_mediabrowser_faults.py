@@ -85,7 +85,7 @@ FAULTS = [
     ("breaks off", faults.breaks_off(20), ServerUnavailable, "broke off"),
     ("empty", faults.sends(b""), ServerUnavailable, "only part of an answer"),
     ("page", faults.sends(HTML, content_type="text/html"), ServerMisbehaved, "a web page; is this the address of"),
-    ("text", faults.sends(b"Hello"), ServerMisbehaved, "something that is not JSON"),
+    ("text", faults.sends(b"Hello"), ServerMisbehaved, "something else than expected"),
     ("null", faults.sends(b"null"), ServerMisbehaved, "is no list"),
     ("wrong list", faults.sends(b'{"Items": [1, 2], "TotalRecordCount": 2}'), ServerMisbehaved, "something else"),
     ("circles", faults.sends(b"", 302, Location="/elsewhere"), ServerMisbehaved, "redirects in circles"),

@@ -91,7 +91,7 @@ class TestBothWays:
         assert (page.items, page.incomplete) == ((), False)
         result = await server.test()
         assert not result.ok
-        assert "no songs" in result.message
+        assert "no music" in result.message
 
     async def test_music_added_in_mid_walk_hides_nothing(self, faulty: FaultyServer, server: SubsonicServer) -> None:
         faulty.albums = make_albums(120)

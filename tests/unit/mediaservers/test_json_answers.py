@@ -14,7 +14,7 @@ def answer(body: bytes, status: int = 200) -> Answer:
 
 
 def test_an_object_is_read() -> None:
-    assert read_object(answer(b' {"a": "\xc3\xa9\n"} '), "it", "Plex") == {"a": "é\n"}
+    assert read_object(answer(b' {"a": "\xc3\xa9\n"} '), "it", "a Plex server") == {"a": "é\n"}
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def test_an_object_is_read() -> None:
 )
 def test_anything_else_has_a_name(body: bytes, status: int, kind: type[Exception], reason: str) -> None:
     with pytest.raises(kind) as caught:
-        read_object(answer(body, status), "the server at h:1", "Plex")
+        read_object(answer(body, status), "the server at h:1", "a Plex server")
     assert getattr(caught.value, "reason", None) == reason
     assert "the server at h:1" in str(caught.value)
 

@@ -6,9 +6,9 @@ import os
 
 import pytest
 
+from shared.mediaservers.audio import parse_range
 from shared.mediaservers.folder import artist_and_album
 from shared.mediaservers.paths import from_item_id, is_audio, is_hidden, suffix_of, to_item_id
-from shared.mediaservers.ranges import parse_range
 
 
 @pytest.mark.parametrize(

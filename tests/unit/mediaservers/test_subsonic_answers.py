@@ -12,7 +12,6 @@ from shared.mediaservers.base import ServerConfig
 from shared.mediaservers.http import Answer, retry_after, server_url
 from shared.mediaservers.subsonic import SubsonicServer, server_version
 from shared.mediaservers.subsonic_answers import (
-    objects,
     parse_album_songs,
     parse_albums,
     parse_error,
@@ -124,15 +123,6 @@ def test_ids() -> None:
         ["a", "5"] + [None] * 7
     )
     assert parse_id({}) is None
-
-
-def test_lists() -> None:
-    assert objects(None, "x") == []
-    assert objects({"id": 1}, "x") == [{"id": 1}]
-    assert objects([{"id": 1}], "x") == [{"id": 1}]
-    for wrong in ("text", [1], [None], 0, False):
-        with pytest.raises(ServerMisbehaved):
-            objects(wrong, "x")
 
 
 def test_albums_and_songs_are_found_where_they_are() -> None:

@@ -9,9 +9,8 @@ import pytest
 
 from shared.errors import ServerMisbehaved
 from shared.mediaservers.base import Played, RemoteLibrary, RemotePlaylist
-from shared.mediaservers.descriptions import plain_lines
+from shared.mediaservers.descriptions import moment, plain_lines
 from shared.mediaservers.subsonic_answers import (
-    moment,
     parse_extensions,
     parse_libraries,
     parse_lyrics,
