@@ -86,7 +86,7 @@ async def test_a_lost_script_cache_is_noticed_and_refilled(streams: Streams) -> 
 
 async def test_a_delayed_command_comes_back_when_it_is_due(streams: Streams) -> None:
     queue, delivery = await _one_command(streams)
-    await queue.commit(delivery, wrap(given.fetch_audio()), Outcome(postpone_s=0.05))
+    await queue.commit(delivery, wrap(given.fetch_audio()), Outcome(postpone_s=0.5))
     assert (await streams.backlog())["delayed"] == 1
     assert await streams.promote() == 0
 

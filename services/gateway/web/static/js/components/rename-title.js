@@ -1,4 +1,4 @@
-import { html, useEffect, useRef, useState } from "../app/view.js";
+import { html, useLayoutEffect, useRef, useState } from "../app/view.js";
 import { Icon } from "./icon.js";
 
 const LONGEST = 300;
@@ -9,7 +9,8 @@ export function RenameTitle({ name, onRename }) {
   const field = useRef(null);
   const button = useRef(null);
   const editing = text !== null;
-  useEffect(() => {
+  // Before the next key can arrive: what is typed at once belongs to the new name.
+  useLayoutEffect(() => {
     if (editing) field.current.select();
   }, [editing]);
   const end = (take) => {
