@@ -103,7 +103,8 @@ class LyrionServer(RemoteServer):
         library = [part.replace("library:", "library_id:", 1)] if part.startswith("library:") else []
         result = await self._calls.ask("titles", offset, count, TAGS, *library)
         rows = tuple(self._row(part, song) for song in parse_songs(result))
-        return Window(rows, parse_count(result), settled=not is_scanning(result))
+        total = parse_count(result)
+        return Window(rows, total, more=offset + len(rows) < total, settled=not is_scanning(result))
 
     def _row(self, part: str, song: Json) -> Row:
         row = parse_row(self._server_id, song)

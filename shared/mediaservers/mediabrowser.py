@@ -18,14 +18,14 @@ from shared.mediaservers.edits import chunked
 from shared.mediaservers.mediabrowser_answers import (
     Entries,
     other_kind,
-    parse_item,
     parse_library,
     parse_played,
+    parse_row,
     parse_version,
 )
-from shared.mediaservers.mediabrowser_api import MediaBrowserApi
+from shared.mediaservers.mediabrowser_api import MediaBrowserApi, read_all
 from shared.mediaservers.mediabrowser_playlists import MediaBrowserPlaylists
-from shared.mediaservers.mediabrowser_walk import TrackWalk, read_all
+from shared.mediaservers.offset_walk import OffsetWalk, Part, Window, tracks_of
 from shared.mediaservers.remote_server import RemoteServer
 
 ASKED_AT_ONCE = 100
@@ -42,12 +42,10 @@ class MediaBrowserServer(RemoteServer):
         self.abilities = Abilities(repeats=api.repeats)
         self._api = api
         self._client = api.client
-        self._walk = TrackWalk(config.server_id, self._chosen, self._tracks)
+        self._walk = OffsetWalk(self._parts, self._window)
 
     async def list_page(self, cursor: str | None) -> ListingPage:
-        """Up to 500 tracks, oldest first; a call that fails raises, the page is never cut short for it."""
-        if cursor is None and self._chosen:
-            await self._known(self._chosen)
+        """The next 100 tracks, oldest first, one library after the other."""
         return await self._walk.page(cursor)
 
     async def open_audio(self, item_id: str, *, byte_range: str | None = None) -> AudioStream:
@@ -90,10 +88,21 @@ class MediaBrowserServer(RemoteServer):
                 raise
             return None
 
-    async def _tracks(self, library: str | None, start: int, limit: int) -> Entries:
+    async def _parts(self) -> tuple[Part, ...]:
+        """Each chosen library, or everything at once."""
+        if self._chosen is None:
+            return (Part(""),)
+        await self._known(self._chosen)
+        return tuple(map(Part, self._chosen))
+
+    async def _window(self, library: str, offset: int, count: int) -> Window:
+        """Totals may be wrong, and pages shorter than asked for: more may follow until a short page ends exactly where
+        the server says, or nothing comes."""
         query = {"includeItemTypes": "Audio", **self._api.described}
-        within = {} if library is None else {"parentId": library}
-        return await self._api.items("tracks", start, limit, **query, **within)
+        found = await self._api.items("tracks", offset, count, **query, **({"parentId": library} if library else {}))
+        ended = len(found.items) < count and offset + len(found.items) == found.total
+        rows = tuple(parse_row(self._server_id, item) for item in found.items)
+        return Window(rows, found.total, more=bool(rows) and not ended)
 
     async def _introduce(self) -> tuple[str | None, str]:
         info, kind = await self._client.anonymous("System/Info/Public"), self._api.kind
@@ -106,6 +115,5 @@ class MediaBrowserServer(RemoteServer):
         found: dict[str, LibraryTrack] = {}
         for ids in chunked([item_id for item_id in item_ids if self._client.possible(item_id)], ASKED_AT_ONCE):
             answer = await self._api.items("tracks", 0, len(ids), ids=",".join(ids), **self._api.described)
-            items = [parse_item(self._server_id, item) for item in answer.items]
-            found |= {item.item_id: item.track for item in items if item and item.track}
+            found |= tracks_of(parse_row(self._server_id, item) for item in answer.items)
         return found

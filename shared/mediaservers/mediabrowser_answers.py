@@ -26,6 +26,7 @@ from shared.mediaservers.descriptions import (
 )
 from shared.mediaservers.http import Answer
 from shared.mediaservers.json_answers import Json, json_or_none, objects, refusal, several, text_of, unreadable
+from shared.mediaservers.offset_walk import Row
 from shared.mediaservers.paths import suffix_of
 
 TICKS_PER_S = 10_000_000
@@ -172,6 +173,16 @@ def other_kind(value: object, kind: str) -> str | None:
     product = value.get("ProductName") if isinstance(value, dict) else None
     found = "Jellyfin" if isinstance(product, str) and "jellyfin" in product.lower() else "Emby"
     return None if found == kind else found
+
+
+def parse_row(server_id: UUID, item: Json) -> Row:
+    """A row of a list of tracks; what is no audio is left out."""
+    item_id = parse_id(item.get("Id"))
+    if item.get("Type") not in {"Audio", None}:
+        return Row(item_id)
+    found = parse_item(server_id, item)
+    problem = None if found else f"{clean_text(item.get('Name')) or 'a track'} has no usable id"
+    return Row(item_id, found, problem)
 
 
 def parse_item(server_id: UUID, item: Json) -> ListedItem | None:

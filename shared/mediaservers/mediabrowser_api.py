@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Protocol
 
-from shared.errors import ServerRefused
+from shared.errors import ServerRefused, ServerUnavailable
 from shared.mediaservers.json_answers import Json
 from shared.mediaservers.mediabrowser_answers import Entries, an_object, parse_entries
 from shared.mediaservers.mediabrowser_client import MediaBrowserClient
+
+PAGE = 500
 
 
 class MediaBrowserApi(Protocol):
@@ -79,6 +81,25 @@ async def one_item(client: MediaBrowserClient, path: str, **query: str) -> Json:
 async def listed(client: MediaBrowserClient, what: str, path: str, **query: str | int) -> Entries:
     """GET of a list."""
     return parse_entries(await client.get(path, **query), what)
+
+
+async def read_all(fetch: Callable[[int, int], Awaitable[Entries]], what: str) -> AsyncIterator[list[Json]]:
+    """Pages of a whole list. Each is asked for from one entry before its place; that must be the last one of the page
+    before. Raises ``ServerUnavailable`` where the list has changed or is shorter than announced."""
+    offset, last, total, ended = 0, None, None, False
+    while not ended:
+        start = offset - (last is not None)
+        found = await fetch(start, PAGE)
+        if last is not None and (not found.items or found.items[0].get("Id") != last or found.total != total):
+            raise ServerUnavailable(f"the server's list of {what} changed while it was read")
+        items = found.items[offset - start :]
+        offset, total = offset + len(items), found.total
+        ended = not items or (len(found.items) < PAGE and offset == total)
+        if items:
+            last = items[-1].get("Id")
+            yield items
+    if offset < (total or 0):
+        raise ServerUnavailable(f"the server named {total} {what} and listed {offset}")
 
 
 async def rename_item(client: MediaBrowserClient, item: Json, name: str) -> None:

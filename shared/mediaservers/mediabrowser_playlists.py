@@ -14,8 +14,7 @@ from shared.mediaservers.mediabrowser_answers import (
     parse_entry,
     parse_playlist,
 )
-from shared.mediaservers.mediabrowser_api import MediaBrowserApi
-from shared.mediaservers.mediabrowser_walk import PAGE, read_all
+from shared.mediaservers.mediabrowser_api import PAGE, MediaBrowserApi, read_all
 
 BATCH = 100
 """Ids in one call: they travel in the address."""

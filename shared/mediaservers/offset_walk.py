@@ -2,8 +2,8 @@
 
 A list that changes while it is read shifts under the reader. So each page begins one row before its place, and that
 row, the anchor, must be the one that ended the page before. If it is not, the walk finds its place again, lists some
-rows twice rather than leave one out, and calls itself incomplete. A server is asked for 1,000 rows at a time, which are
-handed on in pages of 100; nothing is ever asked for behind the end that the server has announced.
+rows twice rather than leave one out, and calls itself incomplete. A server is asked for some 500 rows at a time, which
+are handed on in pages of 100; nothing is asked for once a window says that no more rows follow.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from shared.events import LibraryTrack
 from shared.mediaservers.base import ListedItem, ListingPage
 
 PAGE = 100
-WINDOW = 1000
+WINDOW = 5 * PAGE + 1
+"""Five pages, and the anchor before them."""
 MAX_STEPS_BACK = 10
 MAX_PROBLEMS = 20
 KEEP_S = 60.0
@@ -35,10 +36,14 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Rows in a row, and how many there are in all. ``settled`` is False while the server rebuilds its library."""
+    """Rows in a row; ``total`` is how many the server says there are in all, None where it does not say.
+
+    ``more``: others may follow. ``settled`` is False while the server rebuilds its library.
+    """
 
     rows: tuple[Row, ...]
-    total: int
+    total: int | None
+    more: bool
     settled: bool = True
 
 
@@ -58,7 +63,7 @@ class Place:
     parts: tuple[Part, ...]
     offset: int = 0
     anchor: str | None = None
-    total: int = 0
+    total: int | None = None
     steps_back: int = 0
     incomplete: bool = False
 
@@ -123,11 +128,10 @@ class OffsetWalk:
             if place.anchor in ids:
                 found = ids.index(place.anchor)
                 place = replace(place, offset=start + found + 1, incomplete=place.incomplete or found > 0)
-                if found == 0 or found + 1 < len(ids) or place.offset >= window.total:
+                if found == 0 or found + 1 < len(ids) or not window.more:
                     return place, replace(window, rows=window.rows[found + 1 :])
             else:
-                lost = max(0, place.total - window.total)
-                back = max(0, min(place.offset - lost, window.total) - PAGE)
+                back = _further_up(place, window.total)
                 place = replace(place, offset=back, anchor=None, total=window.total, incomplete=True)
             place = replace(place, steps_back=place.steps_back + 1)
             if place.steps_back > MAX_STEPS_BACK:
@@ -139,12 +143,26 @@ class OffsetWalk:
         if self._kept is not None:
             kept_part, first, until, window = self._kept
             last = first + len(window.rows)
-            enough = start + count <= last or last >= window.total
+            enough = start + count <= last or not window.more
             if kept_part == part and first <= start < last and enough and time.monotonic() < until:
-                return replace(window, rows=window.rows[start - first :][:count])
+                return _cut(window, start - first, count)
         window = await self._fetch(part, start, WINDOW)
         self._kept = (part, start, time.monotonic() + KEEP_S, window)
-        return replace(window, rows=window.rows[:count])
+        return _cut(window, 0, count)
+
+
+def _cut(window: Window, start: int, count: int) -> Window:
+    """Some of the rows of a window."""
+    rows = window.rows[start:]
+    return replace(window, rows=rows[:count], more=window.more or len(rows) > count)
+
+
+def _further_up(place: Place, total: int | None) -> int:
+    """Where to look for a lost anchor: a page above the place, and above what the list has become shorter by."""
+    if total is None or place.total is None:
+        return max(0, place.offset - PAGE)
+    lost = max(0, place.total - total)
+    return max(0, min(place.offset - lost, total) - PAGE)
 
 
 def _advance(place: Place, window: Window) -> tuple[Place, list[str]]:
@@ -152,13 +170,14 @@ def _advance(place: Place, window: Window) -> tuple[Place, list[str]]:
     rows, part = window.rows, place.parts[0]
     offset = place.offset + len(rows)
     problems = []
-    if not rows and offset < window.total:
+    ended = not rows or not window.more
+    if ended and offset < (window.total or 0):
         problems.append(f"the server announces {window.total} tracks but lists only {offset}")
-    elif offset >= window.total and offset < part.promised:
+    elif ended and offset < part.promised:
         problems.append(f"the server says it has {part.promised} tracks but lists only {offset}")
     nameless = any(row.row_id is None for row in rows)
     incomplete = place.incomplete or bool(problems) or nameless or not window.settled
-    if rows and offset < window.total:
+    if not ended:
         read = replace(place, offset=offset, anchor=rows[-1].row_id, total=window.total, incomplete=incomplete)
         return read, problems
     return Place(place.parts[1:], steps_back=place.steps_back, incomplete=incomplete), problems

@@ -143,7 +143,8 @@ class PlexServer(RemoteServer):
         tracks = parse_metadata(container)
         genres = await self._genres.of(part) if any(parse_genre(track) is None for track in tracks) else {}
         rows = tuple(parse_row(self._server_id, track, genres) for track in tracks)
-        return Window(rows, parse_total(container, offset, count))
+        total = parse_total(container, offset, count)
+        return Window(rows, total, more=offset + len(rows) < total)
 
     async def _look_up(self, item_ids: Sequence[str]) -> dict[str, LibraryTrack]:
         found: dict[str, LibraryTrack] = {}

@@ -43,7 +43,7 @@ def adapter(server: TestServer, who: As = As()) -> EmbyServer | JellyfinServer:
     return (EmbyServer if server.flavour.emby else JellyfinServer)(config, who.patience)
 
 
-def stocked(flavour: Flavour, count: int = 1000) -> TestServer:
+def stocked(flavour: Flavour, count: int = 260) -> TestServer:
     """A server with so many tracks of which some were played, liked or rated, and one has words."""
     server = TestServer(flavour)
     server.tracks = synthetic_tracks(flavour.kind, server.views[0][0], count)

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import pytest
 
+from shared.mediaservers import lyrion_calls, lyrion_playlists
 from shared.mediaservers.base import MediaServer, Played, PlaylistServer, RemoteLibrary, ServerConfig
 from shared.mediaservers.http import Patience
 from shared.mediaservers.lyrion import LyrionServer
@@ -112,9 +113,15 @@ async def world_of(tracks: int) -> AsyncIterator[LyrionWorld]:
 
 
 class TestLyrionPlaylists(PlaylistContract):
+    """Tracks are added one by one, and lists are read in windows of a thousand rows: here of thirty."""
+
+    longest = 70
+
     @pytest.fixture
-    async def world(self) -> AsyncIterator[LyrionWorld]:
-        async for world in world_of(1050):
+    async def world(self, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[LyrionWorld]:
+        monkeypatch.setattr(lyrion_playlists, "COUNT", 30)
+        monkeypatch.setattr(lyrion_calls, "COUNT", 30)
+        async for world in world_of(80):
             yield world
 
 

@@ -61,7 +61,7 @@ class TestTheWalk:
     async def test_pages_hold_a_hundred_tracks(self, remote: LyrionTestServer, server: LyrionServer) -> None:
         found = await all_pages(server)
         assert [len(page.items) for page in found] == [100, 100, 30]
-        assert [command[:3] for command in remote.commands if command[0] == "titles"] == [["titles", 0, 1000]]
+        assert [command[:3] for command in remote.commands if command[0] == "titles"] == [["titles", 0, 501]]
 
     async def test_an_empty_library(self, remote: LyrionTestServer, server: LyrionServer) -> None:
         remote.tracks = []

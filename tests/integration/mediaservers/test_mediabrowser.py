@@ -7,8 +7,9 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from shared.mediaservers import mediabrowser_playlists
 from tests.integration.mediaservers.mediabrowser_world import As, MediaBrowserWorld, stocked
-from tests.integration.mediaservers.playlist_contract import PlaylistContract, PlaylistFaultContract
+from tests.integration.mediaservers.playlist_contract import CHUNK, PlaylistContract, PlaylistFaultContract
 from tests.mediabrowser.records import EMBY, JELLYFIN_10, JELLYFIN_11, JELLYFIN_12, Flavour
 from tests.mediabrowser.server import API_KEY, USER
 
@@ -21,23 +22,19 @@ async def running(flavour: Flavour, who: As | None = None) -> AsyncIterator[Medi
         server.finish()
 
 
-class TestJellyfin(PlaylistContract, PlaylistFaultContract):
-    @pytest.fixture
-    async def world(self) -> AsyncIterator[MediaBrowserWorld]:
-        async with running(JELLYFIN_11) as world:
-            yield world
-
-
-class TestEmby(PlaylistContract, PlaylistFaultContract):
-    @pytest.fixture
-    async def world(self) -> AsyncIterator[MediaBrowserWorld]:
-        async with running(EMBY) as world:
-            yield world
-
-
-class TestOlderAndNewerJellyfin(PlaylistContract):
-    @pytest.fixture(params=[JELLYFIN_10, JELLYFIN_12], ids=lambda flavour: flavour.spec)
+class TestWithAPassword(PlaylistContract):
+    @pytest.fixture(params=[JELLYFIN_10, JELLYFIN_11, JELLYFIN_12, EMBY], ids=lambda flavour: flavour.spec)
     async def world(self, request: pytest.FixtureRequest) -> AsyncIterator[MediaBrowserWorld]:
+        async with running(request.param) as world:
+            yield world
+
+
+class TestFaults(PlaylistFaultContract):
+    @pytest.fixture(params=[JELLYFIN_11, EMBY], ids=lambda flavour: flavour.spec)
+    async def world(
+        self, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+    ) -> AsyncIterator[MediaBrowserWorld]:
+        monkeypatch.setattr(mediabrowser_playlists, "BATCH", CHUNK)
         async with running(request.param) as world:
             yield world
 

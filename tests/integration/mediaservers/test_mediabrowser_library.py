@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from shared.errors import InvalidInput, ServerRefused, ServerUnavailable
-from shared.mediaservers import mediabrowser_walk
+from shared.mediaservers import offset_walk
 from shared.mediaservers.base import ListedItem, ListingPage, MediaServer
 from tests import music
 from tests.integration.mediaservers.contract import Library, MediaServerContract, content, walk
@@ -73,7 +73,8 @@ class TestEmbyLibrary(_LibraryOf):
 @pytest.fixture
 async def music_server(flavour: Flavour, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[TestServer]:
     """120 tracks, three pages of 50."""
-    monkeypatch.setattr(mediabrowser_walk, "PAGE", 50)
+    monkeypatch.setattr(offset_walk, "PAGE", 50)
+    monkeypatch.setattr(offset_walk, "WINDOW", 60)
     async with stocked(flavour, 120) as server:
         yield server
         server.finish()
@@ -114,10 +115,11 @@ def at_page(number: int, act: Callable[[], None]) -> Callable[[Call], None]:
 
 
 @BOTH
-async def test_pages_hold_500_tracks_oldest_first(flavour: Flavour) -> None:
-    async with stocked(flavour, 1200) as server:
+async def test_tracks_are_asked_for_in_hundreds_and_come_oldest_first(flavour: Flavour) -> None:
+    async with stocked(flavour, 620) as server:
         found = await walked(server)
-        assert [len(page.items) for page in found] == [500, 500, 200]
+        assert [len(page.items) for page in found] == [100, 100, 100, 100, 100, 100, 20]
+        assert len([call for call in server.calls if {"fields", "Fields"} & call.query.keys()]) == 2
         assert ids(found) == [track.id for track in server.tracks]
         assert not found[-1].incomplete
         server.finish()
@@ -158,7 +160,7 @@ class TestWalk:
         found = await walked(music_server)
         assert len(set(ids(found))) == 120
         assert found[-1].incomplete
-        assert found[-1].problems == ("the server names 130 tracks and lists 120",)
+        assert found[-1].problems == ("the server announces 130 tracks but lists only 120",)
 
     async def test_tracks_that_vanish_while_it_is_read_hide_none(self, music_server: TestServer) -> None:
         kept = [track.id for track in music_server.tracks[70:]]

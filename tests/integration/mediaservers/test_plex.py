@@ -9,12 +9,14 @@ from uuid import UUID
 
 import pytest
 
+from shared.mediaservers import plex_playlists
 from shared.mediaservers.base import MediaServer, Played, PlaylistServer, RemoteLibrary, ServerConfig
 from shared.mediaservers.http import Patience
 from shared.mediaservers.plex import PlexServer
 from tests import music
 from tests.integration.mediaservers.contract import Library, MediaServerContract
 from tests.integration.mediaservers.playlist_contract import (
+    CHUNK,
     BreakableWorld,
     Fault,
     PlaylistContract,
@@ -102,6 +104,11 @@ async def world() -> AsyncIterator[PlexWorld]:
         yield PlexWorld(server)
 
 
-class TestPlexPlaylists(PlaylistContract, PlaylistFaultContract):
-    made = 102
-    changed = 103
+class TestPlexPlaylists(PlaylistContract):
+    pass
+
+
+class TestPlexFaults(PlaylistFaultContract):
+    @pytest.fixture(autouse=True)
+    def small_chunks(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(plex_playlists, "CHUNK", CHUNK)

@@ -35,7 +35,8 @@ class Library:
         self.asked.append((part, offset, count))
         wanted = ids[offset : offset + count] if offset < len(ids) else ids[:1]
         rows = tuple(Row(each, ListedItem(each, "c", "m")) for each in wanted)
-        return Window(rows, len(ids) + self.lie, self.settled)
+        total = len(ids) + self.lie
+        return Window(rows, total, offset + len(rows) < total, self.settled)
 
     def walk(self) -> OffsetWalk:
         return OffsetWalk(self.names, self.window)
@@ -63,7 +64,7 @@ def numbered(count: int, letter: str = "t") -> list[str]:
     return [f"{letter}{number:05d}" for number in range(count)]
 
 
-@pytest.mark.parametrize("count", [0, 1, 99, 100, 101, 200, 999, 1000, 1001, 2500])
+@pytest.mark.parametrize("count", [0, 1, 99, 100, 101, 200, 499, 500, 501, 1250])
 @pytest.mark.parametrize("fresh", [False, True])
 async def test_every_row_comes_once_and_in_order(count: int, fresh: bool) -> None:
     library = Library(one=numbered(count), two=numbered(7, "u"))
@@ -72,10 +73,10 @@ async def test_every_row_comes_once_and_in_order(count: int, fresh: bool) -> Non
     assert all(len(page.items) <= 100 and not page.incomplete and page.problems == () for page in found)
 
 
-async def test_one_reader_asks_for_a_thousand_rows_at_a_time() -> None:
+async def test_one_reader_asks_for_five_pages_at_a_time() -> None:
     library = Library(one=numbered(2500))
     await pages(library)
-    assert len(library.asked) == 3
+    assert len(library.asked) == 5
 
 
 async def test_an_empty_library_is_one_empty_page() -> None:
@@ -84,7 +85,7 @@ async def test_an_empty_library_is_one_empty_page() -> None:
 
 
 @pytest.mark.parametrize("fresh", [False, True])
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", range(20))
 async def test_what_was_there_all_the_time_is_listed_or_the_walk_says_it_is_incomplete(
     monkeypatch: pytest.MonkeyPatch, seed: int, fresh: bool
 ) -> None:
@@ -156,7 +157,7 @@ async def test_a_row_without_an_id_makes_the_walk_incomplete() -> None:
         return (Part("one"),)
 
     async def window(part: str, offset: int, count: int) -> Window:
-        return Window((Row(None, problem="a track has no usable id"),)[offset:], 1)
+        return Window((Row(None, problem="a track has no usable id"),)[offset:], 1, more=False)
 
     page = await OffsetWalk(names, window).page(None)
     assert page == ListingPage((), None, ("a track has no usable id",), True)
