@@ -18,7 +18,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from supysonic.config import IniConfig
-from supysonic.db import close_connection, open_connection
+from supysonic.db import close_connection, db, open_connection
 from supysonic.managers.folder import FolderManager
 from supysonic.managers.user import UserManager
 from supysonic.scanner import Scanner
@@ -89,6 +89,8 @@ def main() -> None:
     users: dict[str, str] = json.loads(sys.stdin.readline())
     application = create_application(IniConfig([sys.argv[1]]))
     open_connection()
+    for pragma, value in (("synchronous", "off"), ("journal_mode", "memory")):
+        db.pragma(pragma, value, permanent=True)
     for name, password in users.items():
         UserManager.add(name, password, admin=True)
     FolderManager.add(FOLDER, sys.argv[2])
