@@ -86,7 +86,7 @@ def test_an_analysis_survives_the_way_from_child_to_parent(plain: Analysis) -> N
     ]
 
 
-@pytest.mark.parametrize("seconds", [0.5, 2.0, 3.7])
+@pytest.mark.parametrize("seconds", [0.5, 3.7])
 def test_silence_in_front_hardly_moves_the_embedding(
     seconds: float, song: FloatArray, plain: Analysis, tmp_path: Path
 ) -> None:
@@ -97,7 +97,7 @@ def test_silence_in_front_hardly_moves_the_embedding(
     assert later.loudness_lufs == pytest.approx(plain.loudness_lufs, abs=0.1)
 
 
-@pytest.mark.parametrize("decibels", [-6, -20, 6])
+@pytest.mark.parametrize("decibels", [-20, 6])
 def test_gain_does_not_move_the_embedding(decibels: int, song: FloatArray, plain: Analysis, tmp_path: Path) -> None:
     changed = analysis_of(tmp_path / "changed.wav", song * np.float32(10 ** (decibels / 20)))
     assert distance(plain, changed) < GAIN
