@@ -1,28 +1,30 @@
-"""Test servers whose calls can be counted, broken and slowed down."""
+"""What the test servers of all kinds have in common: they run here, and their calls can be counted and broken."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Literal, Self
 
 from aiohttp import web
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Fault = Literal["error", "cut", "cut_after", "login"]
+"""How a call breaks: HTTP 500 and not obeyed; connection closed and not obeyed; obeyed, but the connection closed
+before the answer; refused as a server refuses a login that has been revoked."""
 
 
 @dataclass(slots=True)
 class Breaker:
-    """Counts requests, and breaks the one it is told to: ``error`` (HTTP 500), ``cut`` and ``login`` before the request
-    is obeyed, ``cut_after`` afterwards."""
+    """Counts requests, and breaks the one it is told to."""
 
     calls: int = 0
     slow_s: float = 0.0
     _left: int = 0
-    _fault: str = ""
+    _fault: Fault = "error"
 
-    def order(self, number: int, fault: str) -> None:
+    def order(self, number: int, fault: Fault) -> None:
         """Break the ``number``-th request from now; 0 breaks none."""
         self._left, self._fault = number, fault
 
@@ -50,12 +52,13 @@ class LocalServer:
     """A server at ``url`` while ``async with`` lasts; ``breaker`` breaks its calls."""
 
     breaker: Breaker = field(default_factory=Breaker)
+    prefix: str = ""
     port: int = 0
     _runner: web.AppRunner | None = None
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://127.0.0.1:{self.port}{self.prefix}"
 
     async def obeyed(self, request: web.Request) -> web.StreamResponse:
         """Do what is asked."""
@@ -66,7 +69,7 @@ class LocalServer:
         raise NotImplementedError
 
     async def __aenter__(self) -> Self:
-        application = web.Application()
+        application = web.Application(client_max_size=2**24)
         application.router.add_route("*", "/{path:.*}", self._answer)
         self._runner = web.AppRunner(application, shutdown_timeout=0.1, handler_cancellation=True, access_log=None)
         await self._runner.setup()
@@ -75,8 +78,13 @@ class LocalServer:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    async def stop(self) -> None:
+        """Go down; ``__aenter__`` comes up again on the same port."""
         if self._runner is not None:
             await self._runner.cleanup()
+            self._runner = None
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         return await self.breaker.pass_on(request, self.obeyed, self.login_refused)

@@ -15,10 +15,10 @@ import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Self
 
 from aiohttp import web
 
+from tests.breaking import LocalServer, whole_or_part
 from tests.mediabrowser.faults import Fault, Order
 from tests.mediabrowser.playlists import Playlists
 from tests.mediabrowser.records import SERVER_ID, Flavour, Json, Person, Refused, Track, make_id
@@ -60,13 +60,12 @@ class Call:
 
 
 @dataclass(slots=True)
-class TestServer:
+class TestServer(LocalServer):
     """See the module. ``tracks`` may be changed at any time; their order is that of their addition."""
 
     __test__ = False
     flavour: Flavour
     tracks: list[Track] = field(default_factory=list)
-    prefix: str = ""
     starting: bool = False
     largest_page: int = 10_000
     single_objects: bool = False
@@ -82,10 +81,8 @@ class TestServer:
     views: list[tuple[str, str, str | None]] = field(default_factory=list)
     playlists: Playlists = field(init=False)
     spec: Validator = field(init=False)
-    port: int = 0
     _indexed: list[Track] | None = None
     _by_id: dict[str, Track] = field(default_factory=dict)
-    _runner: web.AppRunner | None = None
 
     def __post_init__(self) -> None:
         kind = self.flavour.kind
@@ -106,31 +103,9 @@ class TestServer:
         self.spec = Validator(described.name, described.api)
 
     @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}{self.prefix}"
-
-    @property
     def listener(self) -> Person:
         """The user of the tests."""
         return self.people[2]
-
-    async def __aenter__(self) -> Self:
-        application = web.Application(client_max_size=8 * 1024 * 1024)
-        application.router.add_route("*", "/{path:.*}", self._serve)
-        self._runner = web.AppRunner(application, shutdown_timeout=0.1, handler_cancellation=True, access_log=None)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", self.port).start()
-        self.port = self._runner.addresses[0][1]
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.stop()
-
-    async def stop(self) -> None:
-        """Go down; ``__aenter__`` comes up again on the same port."""
-        if self._runner is not None:
-            await self._runner.cleanup()
-            self._runner = None
 
     def break_call(self, number: int, fault: Fault) -> None:
         """Break the ``number``-th request from now, and only that one; 0 breaks nothing any more."""
@@ -146,7 +121,7 @@ class TestServer:
         assert self.problems == []
         self.spec.finish()
 
-    async def _serve(self, request: web.Request) -> web.StreamResponse:
+    async def obeyed(self, request: web.Request) -> web.StreamResponse:
         self.calls.append(request)
         body = await request.read()
         for order in [order for order in self.orders if order.due()]:
@@ -156,14 +131,14 @@ class TestServer:
 
     async def _obey(self, request: web.Request, body: bytes) -> web.StreamResponse:
         try:
-            response = await self._answer(request, body)
+            response = await self._route(request, body)
         except Refused as refusal:
             response = refusal.response
         if isinstance(response, web.Response) and response.status not in UNDESCRIBED:
             self._check(exchange_of(request, body, response))
         return response
 
-    async def _answer(self, request: web.Request, body: bytes) -> web.StreamResponse:
+    async def _route(self, request: web.Request, body: bytes) -> web.StreamResponse:
         if self.starting:
             page = "<html><body>Jellyfin is starting</body></html>"
             return web.Response(status=503, text=page, content_type="text/html", headers={"Retry-After": "7"})
@@ -368,14 +343,7 @@ class TestServer:
             raise Refused(404, "Could not find item")
         if "stream" in call.path and call.query.get("static") != "true":
             self.problems.append("audio was asked for in another form than the original")
-        audio, asked = track.bytes(), call.request.http_range
-        if asked.start is None and asked.stop is None:
-            return web.Response(body=audio, content_type="audio/mpeg")
-        start, stop, _ = asked.indices(len(audio))
-        if start >= len(audio):
-            return web.Response(status=416, headers={"Content-Range": f"bytes */{len(audio)}"})
-        part = {"Content-Range": f"bytes {start}-{stop - 1}/{len(audio)}"}
-        return web.Response(status=206, body=audio[start:stop], content_type="audio/mpeg", headers=part)
+        return whole_or_part(track.bytes(), call.request, "audio/mpeg")
 
     def _lyrics(self, call: Call) -> web.Response:
         track = self.track(call.parts[0])

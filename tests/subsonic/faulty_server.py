@@ -12,9 +12,11 @@ import hashlib
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any
 
 from aiohttp import web
+
+from tests.breaking import LocalServer, whole_or_part
 
 USER = "alice"
 PASSWORD = "open sésame"
@@ -67,48 +69,22 @@ class Call:
 
 
 @dataclass(slots=True)
-class FaultyServer:
+class FaultyServer(LocalServer):
     """See the module. ``albums`` may be changed at any time."""
 
     albums: list[Album] = field(default_factory=lambda: make_albums(4))
     open_subsonic: bool = False
     largest_page: int = 500
     single_objects: bool = False
-    prefix: str = ""
     faults: dict[str, Fault] = field(default_factory=dict)
     before: dict[str, Callable[[], None]] = field(default_factory=dict)
     calls: list[Call] = field(default_factory=list)
-    port: int = 0
-    _runner: web.AppRunner | None = None
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}{self.prefix}"
-
-    async def __aenter__(self) -> Self:
-        application = web.Application()
-        application.router.add_route("*", "/{path:.*}", self._answer)
-        self._runner = web.AppRunner(application, shutdown_timeout=0.1, handler_cancellation=True, access_log=None)
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", self.port)
-        await site.start()
-        self.port = self._runner.addresses[0][1]
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.stop()
-
-    async def stop(self) -> None:
-        """Go down; ``__aenter__`` comes up again on the same port."""
-        if self._runner is not None:
-            await self._runner.cleanup()
-            self._runner = None
 
     def methods(self) -> list[str]:
         """What was called, in order."""
         return [call.method for call in self.calls]
 
-    async def _answer(self, request: web.Request) -> web.StreamResponse:
+    async def obeyed(self, request: web.Request) -> web.StreamResponse:
         method = request.path.rsplit("/", 1)[-1].removesuffix(".view")
         self.calls.append(Call(method, dict(request.query), dict(request.headers), request.path))
         for name in (method, "*"):
@@ -168,7 +144,7 @@ class FaultyServer:
         song_id = request.query.get("id", "")
         if all(song.get("id") != song_id for song in self.all_songs()):
             return failed(70, "Song not found")
-        return part_of(audio_of(song_id), request)
+        return whole_or_part(audio_of(song_id), request, "audio/mpeg")
 
     def _on_stream(self, request: web.Request) -> web.StreamResponse:
         assert request.query.get("format") == "raw", "audio must never be transcoded"
@@ -193,18 +169,6 @@ def failed(code: int, message: str) -> web.Response:
     """An error as Subsonic sends it: HTTP 200."""
     error = {"code": code, "message": message}
     return web.json_response({"subsonic-response": {"status": "failed", "version": "1.16.1", "error": error}})
-
-
-def part_of(audio: bytes, request: web.Request) -> web.Response:
-    """The bytes, or the range of them that was asked for."""
-    asked = request.http_range
-    if asked.start is None and asked.stop is None:
-        return web.Response(body=audio, content_type="audio/mpeg")
-    start, stop, _ = asked.indices(len(audio))
-    if start >= len(audio):
-        return web.Response(status=416, text="<html>no</html>", headers={"Content-Range": f"bytes */{len(audio)}"})
-    headers = {"Content-Range": f"bytes {start}-{stop - 1}/{len(audio)}"}
-    return web.Response(status=206, body=audio[start:stop], content_type="audio/mpeg", headers=headers)
 
 
 # --- faults ------------------------------------------------------------------------------------

@@ -11,16 +11,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, Self
+from typing import Any, Literal
 from urllib.parse import parse_qsl
 from uuid import uuid4
 
 from aiohttp import web
-from aiohttp.typedefs import Handler
 from multidict import MultiDict, MultiDictProxy
 
+from tests.breaking import LocalServer, whole_or_part
 from tests.specs import Exchange, Validator, exchange_of
-from tests.subsonic.faulty_server import USER, audio_of, make_song, part_of, token_is_right
+from tests.subsonic.faulty_server import USER, audio_of, make_song, token_is_right
 
 KEY = "key-of-alice"
 OTHER_USER = "bob"
@@ -29,7 +29,6 @@ AUTHENTICATION = ("u", "t", "s", "v", "c", "f", "apiKey")
 WHEN = "2026-01-02T03:04:05Z"
 
 Json = dict[str, Any]
-Fault = Literal["error", "cut", "cut_after", "login"]
 Fields = MultiDictProxy[str]
 
 
@@ -53,7 +52,7 @@ class Ways:
 
 
 @dataclass(slots=True)
-class OpenServer:
+class OpenServer(LocalServer):
     """See the module; everything may be changed at any time."""
 
     songs: dict[str, Json] = field(default_factory=dict)
@@ -64,29 +63,15 @@ class OpenServer:
     playlists: dict[str, Json] = field(default_factory=dict)
     calls: list[tuple[str, str, str]] = field(default_factory=list)
     """HTTP method, API method, and the raw query string of every request."""
-    url: str = ""
     validator: Validator = field(default_factory=lambda: Validator.load(DESCRIPTION))
     broken_from: int | None = None
     """The call from which on all are answered with an error."""
     hold_at: int | None = None
     """The call that is never answered; ``held`` is set when it has come."""
     held: asyncio.Event = field(default_factory=asyncio.Event)
-    _break_at: int = 0
-    _fault: Fault = "error"
-    _runner: web.AppRunner | None = None
-
-    async def __aenter__(self) -> Self:
-        application = web.Application(middlewares=[self._breaking, self._checked], client_max_size=2**24)
-        application.router.add_route("*", "/rest/{method}", self._answer)
-        self._runner = web.AppRunner(application, shutdown_timeout=0.1, handler_cancellation=True, access_log=None)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
-        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
-        return self
 
     async def __aexit__(self, *_: object) -> None:
-        assert self._runner is not None
-        await self._runner.cleanup()
+        await self.stop()
         self.validator.finish()
 
     def add_songs(self, count: int, folder: int = 1) -> tuple[str, ...]:
@@ -97,11 +82,6 @@ class OpenServer:
             self.folder_of[song_id] = folder
         return ids
 
-    def break_call(self, number: int, fault: Fault) -> None:
-        """Break the ``number``-th call from now; 0 for none."""
-        self._break_at = len(self.calls) + number if number else 0
-        self._fault = fault
-
     def keep(self, name: str, owner: str, songs: list[str], **more: Any) -> Json:
         """A new playlist of anybody."""
         playlist_id = uuid4().hex[:22]
@@ -109,46 +89,33 @@ class OpenServer:
         self.playlists[playlist_id] = made
         return made
 
-    @web.middleware
-    async def _breaking(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        method = request.path.rsplit("/", 1)[-1].removesuffix(".view")
+    def login_refused(self) -> web.StreamResponse:
+        return self._failed(40, "Wrong username or password")
+
+    async def obeyed(self, request: web.Request) -> web.StreamResponse:
+        method = request.path.removeprefix("/rest/").removesuffix(".view")
         self.calls.append((request.method, method, request.query_string))
         if len(self.calls) == self.hold_at:
             self.held.set()
             await asyncio.Event().wait()
         if self.broken_from is not None and len(self.calls) >= self.broken_from:
             return web.Response(status=500, text="oh dear")
-        if len(self.calls) != self._break_at:
-            return await handler(request)
-        if self._fault == "error":
-            return web.Response(status=500, text="oh dear")
-        if self._fault == "login":
-            return self._failed(40, "Wrong username or password")
-        if self._fault == "cut_after":
-            await handler(request)
-        assert request.transport is not None
-        request.transport.abort()
-        return web.Response()
-
-    @web.middleware
-    async def _checked(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         body = await request.read()
-        response = await handler(request)
+        response = await self._obey(request, method)
         usual = self.ways.forms and not self.ways.single_objects
         if usual and isinstance(response, web.Response) and response.content_type == "application/json":
             self.validator.check(as_described(exchange_of(request, body, response)))
         return response
 
-    async def _answer(self, request: web.Request) -> web.StreamResponse:
+    async def _obey(self, request: web.Request, method: str) -> web.StreamResponse:
         if request.method == "POST" and not self.ways.forms:
             return web.Response(status=405)
         fields = MultiDict(request.query)
         fields.extend(await request.post())  # type: ignore[arg-type]
-        method = request.match_info["method"].removesuffix(".view")
         if method != "getOpenSubsonicExtensions" and not self._logged_in(fields):
-            return self._failed(40, "Wrong username or password")
+            return self.login_refused()
         if method == "download":
-            return part_of(audio_of(fields["id"]), request)
+            return whole_or_part(audio_of(fields["id"]), request, "audio/mpeg")
         handler = getattr(self, f"_on_{method}", None)
         if handler is None:
             return self._failed(0, f"no method {method}")

@@ -14,7 +14,8 @@ from shared.mediaservers.base import Played, PlaylistServer, RemoteLibrary, Serv
 from shared.mediaservers.emby import EmbyServer
 from shared.mediaservers.http import Patience
 from shared.mediaservers.jellyfin import JellyfinServer
-from tests.integration.mediaservers.playlist_contract import BreakableWorld, Fault
+from tests.breaking import Fault
+from tests.integration.mediaservers.playlist_contract import BreakableWorld
 from tests.mediabrowser import faults
 from tests.mediabrowser.records import Flavour, make_id, synthetic_tracks
 from tests.mediabrowser.server import PASSWORD, USER, TestServer

@@ -13,20 +13,17 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from itertools import cycle, islice
-from typing import Literal
 from uuid import uuid4
 
 import pytest
 
 from shared.errors import Permanent, ServerRefused, StarlingError
 from shared.mediaservers.base import Played, PlaylistServer, RemoteLibrary
+from tests.breaking import Breaker, Fault
 
-Fault = Literal["error", "cut", "cut_after", "login"]
 CHUNK = 10
 """Ids in one call while calls are broken, instead of a hundred: what is tried is the same, and quicker."""
 FAULTS: tuple[Fault, ...] = ("error", "cut", "cut_after", "login")
-"""How a call breaks: HTTP 500 and not obeyed; connection closed and not obeyed; obeyed, but the connection closed
-before the answer; refused as a server refuses a login that has been revoked."""
 
 
 class World(ABC):
@@ -64,14 +61,16 @@ class World(ABC):
 class BreakableWorld(World):
     """A server whose calls can be counted and broken."""
 
-    @abstractmethod
+    breaker: Breaker
+
     def calls(self) -> int:
         """How many requests the server got so far."""
+        return self.breaker.calls
 
-    @abstractmethod
     def break_call(self, number: int, fault: Fault) -> None:
         """Break the ``number``-th request from now (1 is the next), and only that one; replaces an earlier order.
         ``number`` 0 breaks nothing any more."""
+        self.breaker.order(number, fault)
 
     @abstractmethod
     def connect_wrongly(self) -> PlaylistServer:

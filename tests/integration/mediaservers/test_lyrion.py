@@ -16,7 +16,6 @@ from tests import music
 from tests.integration.mediaservers.contract import Library, MediaServerContract
 from tests.integration.mediaservers.playlist_contract import (
     BreakableWorld,
-    Fault,
     PlaylistContract,
     PlaylistFaultContract,
 )
@@ -63,6 +62,7 @@ class TestLyrionLibrary(MediaServerContract):
 class LyrionWorld(BreakableWorld):
     def __init__(self, server: LyrionTestServer) -> None:
         self.server = server
+        self.breaker = server.breaker
         self.items = tuple(str(track.id) for track in server.tracks)
         self.unknown_item = "99999"
         self.words = ("3", "First line\n\nsecond line")
@@ -93,12 +93,6 @@ class LyrionWorld(BreakableWorld):
 
     def listed_name(self, name: str, server: PlaylistServer) -> str:
         return " ".join(cleaned(super().listed_name(name, server)).split())
-
-    def calls(self) -> int:
-        return self.server.breaker.calls
-
-    def break_call(self, number: int, fault: Fault) -> None:
-        self.server.breaker.order(number, fault)
 
 
 async def world_of(tracks: int) -> AsyncIterator[LyrionWorld]:

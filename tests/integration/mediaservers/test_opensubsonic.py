@@ -19,7 +19,6 @@ from shared.mediaservers.subsonic import SubsonicServer
 from tests.integration.mediaservers.contract import walk
 from tests.integration.mediaservers.playlist_contract import (
     BreakableWorld,
-    Fault,
     PlaylistContract,
     PlaylistFaultContract,
     listing,
@@ -38,6 +37,7 @@ class OpenWorld(BreakableWorld):
 
     def __init__(self, server: OpenServer) -> None:
         self.server = server
+        self.breaker = server.breaker
         self.items = server.add_songs(40)
         one, two, three, four = self.items[:4]
         server.songs[one] |= {"playCount": 7, "played": AT.isoformat().replace("+00:00", "Z")}
@@ -69,12 +69,6 @@ class OpenWorld(BreakableWorld):
 
     async def stored(self, remote_id: str) -> object:
         return deepcopy(self.server.playlists[remote_id])
-
-    def calls(self) -> int:
-        return len(self.server.calls)
-
-    def break_call(self, number: int, fault: Fault) -> None:
-        self.server.break_call(number, fault)
 
 
 @pytest.fixture

@@ -18,7 +18,6 @@ from tests.integration.mediaservers.contract import Library, MediaServerContract
 from tests.integration.mediaservers.playlist_contract import (
     CHUNK,
     BreakableWorld,
-    Fault,
     PlaylistContract,
     PlaylistFaultContract,
 )
@@ -63,6 +62,7 @@ class TestPlexLibrary(MediaServerContract):
 class PlexWorld(BreakableWorld):
     def __init__(self, server: PlexTestServer) -> None:
         self.server = server
+        self.breaker = server.breaker
         self.items = tuple(str(track.key) for track in server.tracks)
         self.unknown_item = "99999"
         self.words = ("3", "First line\n\nsecond line")
@@ -89,12 +89,6 @@ class PlexWorld(BreakableWorld):
 
     async def stored(self, remote_id: str) -> object:
         return repr(self.server.playlists[int(remote_id)])
-
-    def calls(self) -> int:
-        return self.server.breaker.calls
-
-    def break_call(self, number: int, fault: Fault) -> None:
-        self.server.breaker.order(number, fault)
 
 
 @pytest.fixture

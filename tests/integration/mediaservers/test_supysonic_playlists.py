@@ -20,7 +20,6 @@ from shared.mediaservers.subsonic import SubsonicServer
 from tests import music
 from tests.integration.mediaservers.playlist_contract import (
     BreakableWorld,
-    Fault,
     PlaylistContract,
 )
 from tests.subsonic.breaking_proxy import BreakingProxy
@@ -86,6 +85,7 @@ class SupysonicWorld(BreakableWorld):
     def __init__(self, owner: Owner, ids: tuple[str, ...], proxy: BreakingProxy) -> None:
         self.owner = owner
         self._proxy = proxy
+        self.breaker = proxy.breaker
         self.items = ids
         self.words = (ids[3], WORDS)
         self.wordless = ids[5]
@@ -111,12 +111,6 @@ class SupysonicWorld(BreakableWorld):
 
     async def stored(self, remote_id: str) -> object:
         return self.owner.ask("getPlaylist", id=remote_id)
-
-    def calls(self) -> int:
-        return self._proxy.calls
-
-    def break_call(self, number: int, fault: Fault) -> None:
-        self._proxy.break_call(number, fault)
 
 
 @pytest.fixture

@@ -10,7 +10,8 @@ import pytest
 
 from services.syncer.writing import LeftAlone, NotWritten, Written
 from shared.messages import uuid7
-from tests.integration.mediaservers.playlist_contract import BreakableWorld, Fault, listing
+from tests.breaking import Fault
+from tests.integration.mediaservers.playlist_contract import BreakableWorld, listing
 from tests.integration.syncer.scene import Scene, scene
 from tests.integration.syncer.worlds import KINDS, server_world, some
 from tests.world import World
