@@ -1,4 +1,12 @@
-"""The media servers Starling can talk to; ``ADAPTERS`` is the list."""
+"""The media servers Starling can talk to; ``ADAPTERS`` is the list.
+
+Each kind of server has files that begin with its name: ``plex`` is the adapter, ``plex_answers`` the pure functions
+that read what the server says, ``plex_playlists`` its playlists, and so on; ``mediabrowser`` is what Jellyfin and Emby
+share. For all kinds there are ``base`` (what an adapter must do), ``tasting`` (trying a library), ``descriptions``
+(values that can be stored), ``edits`` (from one list to another) and ``audio`` (original bytes, ranges of them); for
+servers on a network ``remote_server`` (what their adapters do alike), ``http``, ``json_answers`` and ``offset_walk``
+(lists in pages); for files ``paths``, ``tags`` and ``m3u``.
+"""
 
 from __future__ import annotations
 
