@@ -19,6 +19,7 @@ from services.syncer.library import create_tables
 from shared import secrets
 from shared.commands import SyncPlaylist
 from shared.events import PlaylistSynced, ServerAdded
+from shared.pausing import end
 from shared.settings import Settings
 from tests import given
 from tests.environment import clean_environment
@@ -113,8 +114,7 @@ async def scene(environment: dict[str, str]) -> AsyncIterator[Office]:
         try:
             yield Office(here, {given.SERVER: there})
         finally:
-            promoting.cancel()
-            await asyncio.wait([promoting])
+            await end([promoting])
 
 
 async def _promote(here: World) -> None:
