@@ -93,6 +93,23 @@ async def translated() -> AsyncIterator[None]:
 
 
 @asynccontextmanager
+async def translated_reading() -> AsyncIterator[None]:
+    """The same around what asks for read models, which the projector may not have made yet."""
+    try:
+        async with translated():
+            yield
+    except (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError) as error:
+        raise StoreUnavailable("the projector has not created its tables yet") from error
+
+
+@asynccontextmanager
+async def reading(pool: Pool) -> AsyncIterator[Connection]:
+    """A connection of the pool to ask for read models with. Raises ``StoreUnavailable``."""
+    async with translated_reading(), pool.acquire(timeout=10.0) as connection:
+        yield connection
+
+
+@asynccontextmanager
 async def transaction(pool: Pool) -> AsyncIterator[Connection]:
     """A transaction on a connection of the pool; network errors become ``StoreUnavailable``."""
     async with translated(), pool.acquire(timeout=10.0) as connection, connection.transaction():

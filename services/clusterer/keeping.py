@@ -12,8 +12,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-import asyncpg
-
 from services.clusterer.naming import distinct_names
 from shared import postgres
 from shared.commands import KeepPlaylists
@@ -218,15 +216,11 @@ async def _situation(command: KeepPlaylists, pool: Pool, patience_s: float) -> S
 @asynccontextmanager
 async def _reading(pool: Pool) -> AsyncIterator[Connection]:
     """A view of one moment."""
-    try:
-        async with (
-            postgres.translated(),
-            pool.acquire(timeout=10.0) as connection,
-            connection.transaction(isolation="repeatable_read", readonly=True),
-        ):
-            yield connection
-    except (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError) as error:
-        raise StoreUnavailable("the projector has not created its tables yet") from error
+    async with (
+        postgres.reading(pool) as connection,
+        connection.transaction(isolation="repeatable_read", readonly=True),
+    ):
+        yield connection
 
 
 async def _finished(command: KeepPlaylists, connection: Connection) -> int | None:

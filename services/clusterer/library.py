@@ -17,7 +17,6 @@ import numpy.typing as npt
 
 from shared import postgres
 from shared.embedding import EMBEDDING_SIZE, SPACE, TAG_COUNT
-from shared.errors import StoreUnavailable
 from shared.settings import Settings
 
 if TYPE_CHECKING:
@@ -113,10 +112,8 @@ async def read(settings: Settings, server_ids: Sequence[UUID]) -> Reading:
     """
     connection = await postgres.open_connection(settings)
     try:
-        async with postgres.translated(), connection.transaction(isolation="repeatable_read", readonly=True):
+        async with postgres.translated_reading(), connection.transaction(isolation="repeatable_read", readonly=True):
             return await _read(connection, list(server_ids))
-    except (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError) as error:
-        raise StoreUnavailable("the projector has not created its tables yet") from error
     finally:
         connection.terminate()
 

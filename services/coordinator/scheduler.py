@@ -12,7 +12,6 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-import asyncpg
 import structlog
 
 from services.coordinator.policies import chains, schedules
@@ -20,7 +19,7 @@ from services.coordinator.policies.schedules import Schedule
 from shared import postgres
 from shared.commands import ImportPlays, StartAnalysis
 from shared.cron import next_at
-from shared.errors import Conflict, InvalidInput, StoreUnavailable
+from shared.errors import Conflict, InvalidInput
 from shared.events import AnalysisRequested, ClusteringOptions, Event, ScheduleFired
 from shared.follower import Follower
 from shared.messages import derived_id
@@ -164,10 +163,8 @@ def _options(firing: Firing) -> ClusteringOptions:
 
 
 async def _servers(connection: Connection, named: Sequence[UUID]) -> list[Server]:
-    try:
+    async with postgres.translated_reading():
         rows = await connection.fetch(_SERVERS, list(named) or None)
-    except (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError) as error:
-        raise StoreUnavailable("the projector has not created its tables yet") from error
     return [Server(**dict(row)) for row in rows]
 
 

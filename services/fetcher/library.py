@@ -10,12 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-import asyncpg
-
 from shared import postgres
 from shared.audio_store import AudioStore, borrow
 from shared.commands import AudioRef, FetchAudio
-from shared.errors import BadAudio, StoreUnavailable
+from shared.errors import BadAudio
 from shared.mediaservers.base import MediaServer
 from shared.mediaservers.connections import Connections
 from shared.settings import Settings
@@ -86,11 +84,8 @@ class Library:
 
     @asynccontextmanager
     async def _transaction(self) -> AsyncIterator[Connection]:
-        try:
-            async with postgres.transaction(self._pool) as connection:
-                yield connection
-        except (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError) as error:
-            raise StoreUnavailable("the projector has not created its tables yet") from error
+        async with postgres.translated_reading(), postgres.transaction(self._pool) as connection:
+            yield connection
 
     async def server(self, server_id: UUID) -> MediaServer:
         """The adapter of a server, kept until its address or login changes. Raises ``LibraryUnusable`` when the server

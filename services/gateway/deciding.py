@@ -16,7 +16,7 @@ from services.gateway.models.playlists import PlaylistChange
 from services.gateway.playlist_rows import RECIPE
 from services.gateway.problems import ProblemError
 from services.gateway.queries import playlists
-from services.gateway.state import reading
+from shared import postgres
 from shared.errors import Conflict, InvalidInput
 from shared.events import PlaylistDeleted, PlaylistLocked, PlaylistRenamed, PlaylistSaved
 from shared.messages import uuid7, wrap
@@ -47,7 +47,7 @@ class Decisions:
         except Conflict:
             raise changed(None) from None
         await self._intake.arrived(appended.position)
-        async with reading(self._pool) as connection:
+        async with postgres.reading(self._pool) as connection:
             row = await playlists.version(connection, event.playlist_id, event.number)
         if row is None or row["position"] != appended.position:
             raise changed(None)

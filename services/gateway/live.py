@@ -27,10 +27,9 @@ from services.gateway.presenting import to_tracks
 from services.gateway.problems import ProblemError
 from services.gateway.progress import to_runs
 from services.gateway.queries import clusterings, playlists, runs, servers, syncs, tracks
-from services.gateway.state import reading
 from services.gateway.sync_progress import to_syncs
 from services.gateway.tagging import LibraryTags
-from shared import positions
+from shared import positions, postgres
 from shared.errors import StoreUnavailable
 
 if TYPE_CHECKING:
@@ -174,7 +173,7 @@ class Live:
             await asyncio.wait_for(self._arrivals.change(self._position), wait_s)
 
     async def _first_news(self, since: int | None) -> News:
-        async with reading(self._pool) as connection:
+        async with postgres.reading(self._pool) as connection:
             if since is not None and since < self._position:
                 news = await self._news(connection, since, self._position)
                 return replace(news, servers=await servers.listed(connection))
@@ -186,7 +185,7 @@ class Live:
             )
 
     async def _tell(self, position: int) -> None:
-        async with reading(self._pool) as connection:
+        async with postgres.reading(self._pool) as connection:
             news = await self._news(connection, self._position, position)
             news = replace(news, servers=await self._changed_servers(connection))
         for mailbox in self._mailboxes:

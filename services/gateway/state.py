@@ -7,11 +7,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import asyncpg
 from aiohttp import web
 
 from shared import postgres
-from shared.errors import StoreUnavailable
 from shared.settings import Settings
 from shared.streams import Streams
 
@@ -44,19 +42,8 @@ class Gateway:
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[Connection]:
         """A connection to read from."""
-        async with reading(self.pool) as connection:
+        async with postgres.reading(self.pool) as connection:
             yield connection
 
 
 GATEWAY = web.AppKey("gateway", Gateway)
-
-
-@asynccontextmanager
-async def reading(pool: Pool) -> AsyncIterator[Connection]:
-    """A connection of ``pool``. Raises ``StoreUnavailable`` when PostgreSQL does not answer, or when the projector
-    has not made its tables yet."""
-    try:
-        async with postgres.translated(), pool.acquire(timeout=10.0) as connection:
-            yield connection
-    except (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError) as error:
-        raise StoreUnavailable("the projector has not created its tables yet") from error

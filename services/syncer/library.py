@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, Protocol
 from uuid import UUID
-
-import asyncpg
 
 from services.syncer.journal import TABLE
 from shared import postgres
 from shared.counterparts import Resolved, resolve
-from shared.errors import ConfigurationError, InvalidInput, LibraryUnusable, StoreUnavailable
-from shared.mediaservers.base import MediaServer, PlaylistServer
+from shared.errors import ConfigurationError, InvalidInput, LibraryUnusable
+from shared.mediaservers.base import PlaylistServer
 from shared.settings import Settings
 
 if TYPE_CHECKING:
@@ -27,7 +25,7 @@ SLOTS = 6
 class Servers(Protocol):
     """``shared.mediaservers.connections.Connections``."""
 
-    async def of(self, server_id: UUID) -> MediaServer:
+    async def of(self, server_id: UUID) -> PlaylistServer:
         """The adapter of a server."""
         ...
 
@@ -54,13 +52,13 @@ class Library:
     async def server(self, server_id: UUID) -> PlaylistServer:
         """The adapter of a server. Raises ``LibraryUnusable``."""
         try:
-            return cast(PlaylistServer, await self._servers.of(server_id))
+            return await self._servers.of(server_id)
         except (ConfigurationError, InvalidInput) as error:
             raise LibraryUnusable("unusable_settings", f"{error}. Change the library in the settings.") from error
 
     async def playlists(self, named: Sequence[UUID]) -> dict[UUID, int]:
         """Version of each playlist that is not deleted, of those named or of all; the first made comes first."""
-        async with self._reading() as connection:
+        async with postgres.reading(self._pool) as connection:
             rows = await connection.fetch(
                 "SELECT playlist_id, version FROM playlists WHERE NOT deleted"
                 " AND ($1::uuid[] IS NULL OR playlist_id = ANY($1)) ORDER BY created_at, playlist_id",
@@ -70,7 +68,7 @@ class Library:
 
     async def servers(self, named: Sequence[UUID]) -> list[UUID]:
         """Servers that are not removed, of those named or of all; the first added comes first."""
-        async with self._reading() as connection:
+        async with postgres.reading(self._pool) as connection:
             rows = await connection.fetch(
                 "SELECT server_id FROM servers WHERE NOT removed"
                 " AND ($1::uuid[] IS NULL OR server_id = ANY($1)) ORDER BY added_at, server_id",
@@ -80,7 +78,7 @@ class Library:
 
     async def playlist(self, playlist_id: UUID) -> Playlist | None:
         """One playlist, deleted ones too; None when the read models do not know it (yet)."""
-        async with self._reading() as connection:
+        async with postgres.reading(self._pool) as connection:
             row = await connection.fetchrow(
                 "SELECT playlist_id, name, version, track_ids, deleted FROM playlists WHERE playlist_id = $1",
                 playlist_id,
@@ -91,12 +89,12 @@ class Library:
 
     async def resolve(self, playlist: Playlist, server_id: UUID) -> Resolved:
         """The playlist's tracks under the server's own ids."""
-        async with self._reading() as connection:
+        async with postgres.reading(self._pool) as connection:
             return await resolve(connection, playlist.track_ids, server_id)
 
     async def known(self, server_id: UUID, tracks: Sequence[UUID]) -> set[UUID]:
         """Those of ``tracks`` that the read models know."""
-        async with self._reading() as connection:
+        async with postgres.reading(self._pool) as connection:
             rows = await connection.fetch(
                 "SELECT track_id FROM tracks WHERE server_id = $1 AND track_id = ANY($2::uuid[])", server_id, tracks
             )
@@ -117,14 +115,6 @@ class Library:
             # Giving a connection back to the pool lifts its locks; a dead one has none.
             with suppress(*postgres.UNREACHABLE):
                 await self._pool.release(connection)
-
-    @asynccontextmanager
-    async def _reading(self) -> AsyncIterator[Connection]:
-        try:
-            async with postgres.translated(), self._pool.acquire(timeout=10.0) as connection:
-                yield connection
-        except (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError) as error:
-            raise StoreUnavailable("the projector has not created its tables yet") from error
 
 
 async def create_tables(settings: Settings) -> None:

@@ -7,12 +7,10 @@ import json
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-import asyncpg
-
 from shared import postgres, secrets
-from shared.errors import LibraryUnusable, StoreUnavailable
+from shared.errors import LibraryUnusable
 from shared.mediaservers import connect
-from shared.mediaservers.base import MediaServer, ServerConfig
+from shared.mediaservers.base import PlaylistServer, ServerConfig
 from shared.settings import Settings
 
 if TYPE_CHECKING:
@@ -30,10 +28,10 @@ class Connections:
     def __init__(self, settings: Settings, pool: Pool) -> None:
         self._settings = settings
         self._pool = pool
-        self._held: dict[UUID, tuple[ServerConfig, MediaServer]] = {}
+        self._held: dict[UUID, tuple[ServerConfig, PlaylistServer]] = {}
         self._connecting = asyncio.Lock()
 
-    async def of(self, server_id: UUID) -> MediaServer:
+    async def of(self, server_id: UUID) -> PlaylistServer:
         """The adapter of a server. Raises ``LibraryUnusable`` (server_removed, credentials_missing,
         credentials_unreadable) and ``StoreUnavailable``."""
         async with self._connecting:
@@ -58,11 +56,8 @@ class Connections:
             await self.drop(server_id)
 
     async def _config(self, server_id: UUID) -> ServerConfig:
-        try:
-            async with postgres.transaction(self._pool) as connection:
-                row = await connection.fetchrow(_CONFIG, server_id)
-        except (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError) as error:
-            raise StoreUnavailable("the projector has not created its tables yet") from error
+        async with postgres.reading(self._pool) as connection:
+            row = await connection.fetchrow(_CONFIG, server_id)
         if row is None:
             await self.drop(server_id)
             raise LibraryUnusable("server_removed", "This library was removed from Starling.")

@@ -22,7 +22,7 @@ from shared.events import (
     ServerAdded,
     TracksDiscovered,
 )
-from shared.mediaservers.base import MediaServer, PlaylistServer
+from shared.mediaservers.base import PlaylistServer
 from shared.messages import derived_id, track_id, uuid7
 from tests import given
 from tests.integration.mediaservers.mediabrowser_world import MediaBrowserWorld, stocked
@@ -39,7 +39,7 @@ class Held:
 
     adapters: dict[UUID, PlaylistServer] = field(default_factory=dict)
 
-    async def of(self, server_id: UUID) -> MediaServer:
+    async def of(self, server_id: UUID) -> PlaylistServer:
         return self.adapters[server_id]
 
     async def close(self, server_id: UUID) -> None:
