@@ -55,6 +55,8 @@ class LyrionTestServer(LocalServer):
     scanning: bool = False
     most_rows: int = 10_000
     playlist_folder: bool = True
+    knows_libraries: bool = True
+    hangs_up: bool = False
     past_the_end: int = 0
     commands: list[list[Any]] = field(default_factory=list)
     before: Callable[[list[Any]], None] = lambda _: None
@@ -109,6 +111,8 @@ class LyrionTestServer(LocalServer):
 
     def obey(self, command: list[Any]) -> Json:
         """One command -> its result. Raises ``Dislike``."""
+        if self.hangs_up:
+            raise Dislike
         words = [str(word) for word in command]
         plain = [word for word in words if ":" not in word]
         options = dict(word.split(":", 1) for word in words if ":" in word)
@@ -134,6 +138,8 @@ class LyrionTestServer(LocalServer):
         return {"rescan": int(self.scanning)}
 
     def _on_libraries(self, *_: object) -> Json:
+        if not self.knows_libraries:
+            raise Dislike
         rows = [{"id": library_id, "name": name} for library_id, name in self.libraries]
         return {"folder_loop": rows} if rows else {}
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import AsyncIterator
-from typing import Any
 from uuid import UUID
 
 import pytest
@@ -160,9 +159,9 @@ class TestLibraries:
         assert caught.value.reason == "not_found"
 
     async def test_a_server_that_does_not_know_libraries_has_none(
-        self, remote: LyrionTestServer, server: LyrionServer, monkeypatch: pytest.MonkeyPatch
+        self, remote: LyrionTestServer, server: LyrionServer
     ) -> None:
-        monkeypatch.delattr(LyrionTestServer, "_on_libraries")
+        remote.knows_libraries = False
         assert await server.libraries() == ()
 
 
@@ -321,11 +320,8 @@ class TestOtherServers:
             await server.playlists()
 
     async def test_a_server_that_always_hangs_up_is_unavailable(
-        self, remote: LyrionTestServer, server: LyrionServer, monkeypatch: pytest.MonkeyPatch
+        self, remote: LyrionTestServer, server: LyrionServer
     ) -> None:
-        def nothing(_: Any, __: list[Any]) -> Any:
-            raise ValueError
-
-        monkeypatch.setattr(LyrionTestServer, "obey", nothing)
+        remote.hangs_up = True
         with pytest.raises(ServerUnavailable, match="closed the connection without an answer"):
             await server.playlists()

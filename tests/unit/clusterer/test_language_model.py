@@ -149,17 +149,19 @@ async def test_a_slow_model_is_waited_for_once_and_not_for_each_playlist() -> No
 
 async def test_what_was_answered_before_the_time_was_over_counts() -> None:
     many = tuple(PROPOSALS[0].model_copy(update={"number": n, "name": f"Name {n}"}) for n in range(1, 31))
+    over = asyncio.Event()
 
     async def handler(request: web.Request) -> web.Response:
         told = json.loads((await request.json())["messages"][1]["content"])
         if told[0]["number"] != 1:
-            await asyncio.sleep(5)
+            await over.wait()
         answer = json.dumps({"names": {str(item["number"]): f"Song book {chr(96 + item['number'])}" for item in told}})
         return web.json_response({"choices": [{"message": {"content": answer}}]})
 
     async with model(handler) as settings:
         impatient = settings.model_copy(update={"llm_timeout_s": 0.6})
         named, note = await language_model.rename(impatient, many, [()] * 30, 1)
+        over.set()
     assert [proposal.named_by for proposal in named] == ["language_model"] * 20 + ["tags"] * 10
     assert note is not None and "10 of 30" in note
 
