@@ -43,6 +43,17 @@ def match(proposals: Mapping[int, Iterable[UUID]], playlists: Mapping[K, Iterabl
     return _one_to_one(candidates)
 
 
+def recognise(
+    became: Mapping[int, K], proposals: Mapping[int, Iterable[UUID]], playlists: Mapping[K, Iterable[UUID]]
+) -> dict[int, K]:
+    """Like ``match``, save that a proposal which was kept before is what it ``became``, whatever the two share now."""
+    own = {number: became[number] for number in proposals if number in became}
+    taken = set(own.values())
+    others = {number: tracks for number, tracks in proposals.items() if number not in own}
+    free = {key: tracks for key, tracks in playlists.items() if key not in taken}
+    return own | match(others, free)
+
+
 def recognisable(common: int, one: int, other: int) -> bool:
     """Whether two playlists of these sizes with ``common`` tracks in both are the same one, changed."""
     if not common:

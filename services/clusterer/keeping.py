@@ -17,7 +17,7 @@ from shared import postgres
 from shared.commands import KeepPlaylists
 from shared.errors import LibraryUnusable, StoreUnavailable
 from shared.events import ClusterRecipe, PlaylistSaved, PlaylistsKept
-from shared.matching import match
+from shared.matching import recognise
 from shared.messages import Outcome, derived_id, wrap
 
 if TYPE_CHECKING:
@@ -106,19 +106,15 @@ def _pairs(situation: Situation) -> dict[int, Held]:
     most of its tracks."""
     own = {held.recipe.number: held for held in situation.held if held.recipe.clustering_id == situation.run_id}
     by_id = {held.playlist_id: held for held in situation.held}
-    pairs: dict[int, Held] = {}
+    became: dict[int, UUID] = {}
     for proposal in situation.proposals:
         known = own.get(proposal.number) or by_id.get(playlist_id(situation.run_id, proposal.number))
         if known:
-            pairs[proposal.number] = known
-    paired = {held.playlist_id for held in pairs.values()}
-    others = {proposal.number: proposal.track_ids for proposal in situation.proposals if proposal.number not in pairs}
-    free = {
-        held.playlist_id: held.track_ids
-        for held in sorted(situation.held, key=lambda held: held.playlist_id)
-        if held.playlist_id not in paired and not held.deleted
-    }
-    return pairs | {number: by_id[key] for number, key in match(others, free).items()}
+            became[proposal.number] = known.playlist_id
+    proposals = {proposal.number: proposal.track_ids for proposal in situation.proposals}
+    held = sorted(situation.held, key=lambda one: one.playlist_id)
+    playlists = {one.playlist_id: one.track_ids for one in held if not one.deleted}
+    return {number: by_id[key] for number, key in recognise(became, proposals, playlists).items()}
 
 
 def _names(situation: Situation, pairs: Mapping[int, Held]) -> dict[int, str]:

@@ -12,7 +12,7 @@ from services.gateway.presenting import to_tracks
 from services.gateway.queries import playlists, tracks
 from services.gateway.tagging import LibraryTags
 from shared.events import ClusterRecipe, PlaylistFacts
-from shared.matching import match
+from shared.matching import recognise
 
 if TYPE_CHECKING:
     from asyncpg import Record
@@ -50,8 +50,6 @@ def recognised(clustering_id: UUID, proposals: Sequence[Any], held: Sequence[Any
     """Which playlist each proposal would refresh: the one it became, else one that shares most of its tracks. ``held``
     are rows of ``queries.playlists.of_clusterings``."""
     recipes = {row["playlist_id"]: ClusterRecipe.model_validate_json(row["recipe"]) for row in held}
-    own = {recipe.number: key for key, recipe in recipes.items() if recipe.clustering_id == clustering_id}
-    others = {row["number"]: row["track_ids"] for row in proposals if row["number"] not in own}
-    taken = {own[row["number"]] for row in proposals if row["number"] in own}
-    free = {row["playlist_id"]: row["track_ids"] for row in held if row["playlist_id"] not in taken}
-    return own | match(others, free)
+    became = {recipe.number: key for key, recipe in recipes.items() if recipe.clustering_id == clustering_id}
+    wanted = {row["number"]: row["track_ids"] for row in proposals}
+    return recognise(became, wanted, {row["playlist_id"]: row["track_ids"] for row in held})
