@@ -18,7 +18,7 @@ run: $(VENV)/run.stamp
 	@exec $(VENV)/bin/starling up $${MUSIC_FOLDER:+--music "$$MUSIC_FOLDER"}
 
 test: system-packages check
-	$(VENV)/bin/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+	$(VENV)/bin/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 check: $(VENV)/dev.stamp
 	$(VENV)/bin/ruff check .
@@ -35,7 +35,7 @@ $(VENV)/run.stamp: pyproject.toml | $(VENV)/bin/pip
 	@touch $@
 
 $(VENV)/dev.stamp: pyproject.toml | $(VENV)/bin/pip
-	$(VENV)/bin/pip install --quiet --disable-pip-version-check --editable '.[embedded,dev]'
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --no-compile --editable '.[embedded,dev]'
 	@touch $(VENV)/run.stamp $@
 
 $(VENV)/bin/pip:
