@@ -60,14 +60,14 @@ class Replay:
 
     async def __aenter__(self) -> Self:
         self._opened: list[Connection] = []
+        self._writers: list[tuple[Projection, Connection]] = []
         try:
             self.writer = await self._open()
             async with postgres.translated():
                 await lock_rebuild(self.writer, self._settings)
                 await self._clear()
                 await schema.create_read_models(self.writer, self.schema)
-            self._reader, *writers = await asyncio.gather(*(self._open() for _ in range(1 + len(PROJECTIONS))))
-            self._writers = list(zip(PROJECTIONS, writers, strict=True))
+            self._reader = await self._open()
         except BaseException:
             self._close()
             raise
@@ -98,6 +98,11 @@ class Replay:
         await connection.execute("SET synchronous_commit = off")
         return connection
 
+    async def _open_writers(self) -> list[tuple[Projection, Connection]]:
+        """Only once there is something to apply: an empty archive needs none."""
+        writers = await asyncio.gather(*(self._open() for _ in PROJECTIONS))
+        return list(zip(PROJECTIONS, writers, strict=True))
+
     def _close(self) -> None:
         for connection in self._opened:
             connection.terminate()
@@ -109,6 +114,7 @@ class Replay:
         try:
             while (current := await ahead).count:
                 ahead = asyncio.create_task(self._read(current.position, until), name="read-ahead")
+                self._writers = self._writers or await self._open_writers()
                 await asyncio.gather(*(_apply(*writer, current.events) for writer in self._writers))
                 self.position = current.position
                 self.done += current.count

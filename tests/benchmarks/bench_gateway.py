@@ -118,8 +118,8 @@ async def fill_descriptions(settings: Settings, count: int) -> None:
 
 
 _SERVER_ROW = (
-    "INSERT INTO servers (server_id, server_type, name, path, added_at, version)"
-    " VALUES ($1, 'folder', 'Bench', '/music', now(), 1)"
+    "INSERT INTO servers (server_id, server_type, name, path, login, added_at, version)"
+    " VALUES ($1, 'folder', 'Bench', '/music', 'password', now(), 1)"
 )
 
 

@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
 from tests import music
 from tests.e2e.browser import NARROW, WIDE, Theme, assert_fits, chromium, screenshot, visit
 from tests.instance import Instance
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = [pytest.mark.timeout(240), pytest.mark.asyncio(loop_scope="module")]
 
 BOTH_THEMES = get_args(Theme)
 BOTH_WIDTHS = (NARROW, WIDE)
@@ -26,13 +27,13 @@ EVENING = 30
 _AT = "document.querySelector('audio').currentTime"
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def browser() -> AsyncIterator[Browser]:
     async with chromium() as one:
         yield one
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def songs(starling: Instance) -> list[dict[str, Any]]:
     """The analysed songs of a library that is there and at rest."""
     servers = (await starling.get("/api/v1/servers"))["items"]
@@ -87,7 +88,7 @@ async def test_the_first_visit_tests_a_folder_adds_it_and_shows_its_songs(starli
 async def test_a_run_is_seen_live_and_can_be_paused_and_stopped(
     starling: Instance, browser: Browser, songs: list[dict[str, Any]], tmp_path: Path
 ) -> None:
-    music.make_library(tmp_path, music.many_songs(EVENING, seconds=20.0))
+    music.make_library(tmp_path, music.many_songs(EVENING, suffix="flac", seconds=20.0))
 
     async with visit(browser, f"{starling.url}/settings") as page:
         await page.get_by_role("button", name="Add a library").click()

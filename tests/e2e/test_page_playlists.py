@@ -100,6 +100,7 @@ async def test_playlists_are_found_chosen_kept_renamed_taken_back_previewed_and_
         await expect(found).to_be_visible(timeout=60_000)
 
         cards = page.locator(".proposal")
+        await expect(cards.first).to_be_visible()
         count = await cards.count()
         await cards.first.get_by_role("button", name=re.compile("Show .* song")).click()
         await expect(cards.first.locator("[data-song]").first).to_be_visible()
