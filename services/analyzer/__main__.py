@@ -43,5 +43,10 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
         await streams.close()
 
 
-if __name__ == "__main__":
+def start() -> None:
+    """Be this service until SIGTERM."""
     process.run("analyzer", main)
+
+
+if __name__ == "__main__":
+    start()

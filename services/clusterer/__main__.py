@@ -58,5 +58,10 @@ async def _sweep(pool: postgres.Pool, stop: asyncio.Event) -> None:
         await pause(stop, _SWEEP_EVERY_S)
 
 
-if __name__ == "__main__":
+def start() -> None:
+    """Be this service until SIGTERM."""
     process.run("clusterer", main)
+
+
+if __name__ == "__main__":
+    start()

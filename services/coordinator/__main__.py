@@ -95,5 +95,10 @@ async def _trim(streams: Streams, settings: Settings) -> None:
         log.info("log_trimmed", entries=trimmed)
 
 
-if __name__ == "__main__":
+def start() -> None:
+    """Be this service until SIGTERM."""
     process.run("coordinator", main)
+
+
+if __name__ == "__main__":
+    start()

@@ -55,5 +55,10 @@ async def _sweep(library: Library, stop: asyncio.Event) -> None:
         await pause(stop, _SWEEP_EVERY_S)
 
 
-if __name__ == "__main__":
+def start() -> None:
+    """Be this service until SIGTERM."""
     process.run("fetcher", main)
+
+
+if __name__ == "__main__":
+    start()

@@ -53,5 +53,10 @@ async def _until(stop: asyncio.Event, work: Running) -> None:
         await failure
 
 
-if __name__ == "__main__":
+def start() -> None:
+    """Be this service until SIGTERM."""
     process.run("gateway", main)
+
+
+if __name__ == "__main__":
+    start()

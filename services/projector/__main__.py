@@ -91,5 +91,10 @@ class _Progress:
             log.info("rebuilding_read_models", done=done, total=total)
 
 
-if __name__ == "__main__":
+def start() -> None:
+    """Be this service until SIGTERM."""
     process.run("projector", main)
+
+
+if __name__ == "__main__":
+    start()

@@ -4,23 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import subprocess
+import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from signal import Signals
-from typing import IO, cast
+from typing import IO
 
+from services.up.fork_server import Order
+from services.up.forks import Fork, ForkServer
 from services.up.output import LineReader, Output
-from services.up.process import Launch, describe_exit, exited, kill, send, spawn
+from services.up.process import describe_exit
 
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """What to run under which name. ``argv[0]`` is an absolute path."""
+    """What to run under which name: ``entry`` is ``module:function``."""
 
     name: str
-    argv: tuple[str, ...]
+    entry: str
+
+    @property
+    def module(self) -> str:
+        return self.entry.partition(":")[0]
 
 
 class Backoff:
@@ -48,31 +54,33 @@ class Service:
         self,
         program: Program,
         environment: Mapping[str, str],
+        forks: ForkServer,
         output: Output,
         stopping: asyncio.Event,
         changed: Callable[[], None],
     ) -> None:
         self.name = program.name
-        self._launch = Launch(program.argv, Signals.SIGKILL, environment)
+        self._order = Order(program.name, program.entry, dict(environment))
+        self._forks = forks
         self._output = output
         self._stopping = stopping
         self._changed = changed
         self._backoff = Backoff()
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Fork | None = None
 
     @property
     def pid(self) -> int | None:
-        return self._process.pid if self._process is not None and self._process.returncode is None else None
+        return self._process.pid if self._process is not None and not self._process.ended.done() else None
 
     def terminate(self) -> None:
         """Ask it to end."""
         if self._process is not None:
-            send(self._process, Signals.SIGTERM)
+            self._process.send(Signals.SIGTERM)
 
     def kill(self) -> None:
         """End it and what it started, at once."""
         if self._process is not None:
-            kill(self._process)
+            self._process.kill()
 
     async def keep(self) -> None:
         """Run it, again and again, until stopping."""
@@ -88,20 +96,33 @@ class Service:
     async def _live(self) -> str:
         """From start to end, with all output passed on. Returns how it ended, in words."""
         try:
-            self._process = process = spawn(self._launch)
+            process, pipe = await self._fork()
         except OSError as error:
             return f"could not be started ({error.strerror})"
+        self._process = process
         self._changed()
+        if self._stopping.is_set():  # it was asked to end before it was there
+            self.terminate()
         reader = LineReader(self.name, self._output)
-        pipe = cast("IO[bytes]", process.stdout)
         transport, _ = await asyncio.get_running_loop().connect_read_pipe(lambda: reader, pipe)
         try:
-            code = await exited(process)
+            code = await process.ended
             # A grandchild in a session of its own may still hold the pipe; it will not be waited for.
             await wait_for(reader.closed, 1.0)
         finally:
             transport.close()
         return describe_exit(code)
+
+    async def _fork(self) -> tuple[Fork, IO[bytes]]:
+        reading, writing = os.pipe()
+        pipe = os.fdopen(reading, "rb", buffering=0)
+        try:
+            return await self._forks.fork(self._order, writing), pipe
+        except BaseException:
+            pipe.close()
+            raise
+        finally:
+            os.close(writing)
 
 
 async def wait_for(event: asyncio.Event, timeout_s: float) -> None:

@@ -27,6 +27,7 @@ from services.up.datadir import (
     sole_instance,
     write_state,
 )
+from services.up.forks import ForkServer
 from services.up.output import Output
 from services.up.postgres import PostgresServer
 from services.up.server import ServerProcess
@@ -36,10 +37,11 @@ from shared.errors import ConfigurationError, StarlingError, StoreUnavailable
 from shared.settings import Settings
 
 SERVICES = tuple(
-    Program(name, (sys.executable, "-m", f"services.{name}"))
+    Program(name, f"services.{name}.__main__:start")
     for name in ("gateway", "fetcher", "analyzer", "clusterer", "syncer", "projector", "coordinator")
 )
 _LOG_CHECK_S = 60.0
+_BURIAL_S = 1.0
 _SAME_REQUEST_S = 0.5
 """One request to stop may come as two signals: to the process group, and passed on by make."""
 
@@ -63,6 +65,7 @@ class Supervisor:
         self._music = music
         self._grace_s = grace_s
         self._output = Output(sys.stdout.buffer)
+        self._forks = ForkServer([program.module for program in programs], os.environ, self._output)
         self._stopping = asyncio.Event()
         self._forced = asyncio.Event()
         self._asked_at = 0.0
@@ -84,10 +87,12 @@ class Supervisor:
             self._prepare(port)
             self._publish()
             self._output.say("up", f"starting, with all data in {self._data_dir}")
+            self._forks.start()  # it imports while the servers start
             try:
                 await self._until_stopping(self._start_servers())
                 await self._keep_everything()
             finally:
+                await self._forks.close()
                 await self._stop_servers()
         if self._failure is not None:
             raise self._failure
@@ -143,7 +148,7 @@ class Supervisor:
         if self._stopping.is_set():
             return
         self._services = [
-            Service(program, self._environment_of(place), self._output, self._stopping, self._publish)
+            Service(program, self._environment_of(place), self._forks, self._output, self._stopping, self._publish)
             for place, program in enumerate(self._programs)
         ]
         services = [self._watched(service.keep()) for service in self._services]
@@ -235,6 +240,9 @@ class Supervisor:
             if service.pid is not None:
                 self._output.say("up", f"{service.name} did not end in time and is killed")
             service.kill()
+        if not ended.done():
+            await asyncio.wait({ended}, timeout=_BURIAL_S)
+            self._forks.kill()  # if even the burial takes time, all of them end together
         await ended
 
     async def _stop_servers(self) -> None:

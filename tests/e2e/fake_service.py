@@ -1,4 +1,4 @@
-"""Small stand-ins for the services: `python -m tests.e2e.fake_service NAME`. Each imports only what it needs itself."""
+"""Small stand-ins for the services: `start_NAME` is each one's entry. Each imports only what it needs itself."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Coroutine
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 MEMORY = "fake-gateway.json"
 Told = dict[str, list[dict[str, str]]]
@@ -102,8 +105,12 @@ async def crasher() -> None:
     sys.exit(3)
 
 
-FAKES = {"gateway": gateway, "worker": worker, "stubborn": stubborn, "crasher": crasher}
-
-if __name__ == "__main__":
+def _start(life: Callable[[], Coroutine[Any, Any, None]]) -> None:
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
-    asyncio.run(FAKES[sys.argv[1]]())
+    asyncio.run(life())
+
+
+start_gateway = partial(_start, gateway)
+start_worker = partial(_start, worker)
+start_stubborn = partial(_start, stubborn)
+start_crasher = partial(_start, crasher)

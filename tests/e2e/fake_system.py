@@ -17,7 +17,7 @@ from shared.settings import load
 
 
 async def up(names: list[str], music: Path | None) -> int:
-    programs = [Program(name, (sys.executable, "-m", "tests.e2e.fake_service", name)) for name in names]
+    programs = [Program(name, f"tests.e2e.fake_service:start_{name}") for name in names]
     grace_s = float(os.environ.get("FAKE_GRACE_S", "10"))
     return await Supervisor(load(), programs, music=music, grace_s=grace_s).run()
 

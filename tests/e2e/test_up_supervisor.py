@@ -193,6 +193,51 @@ def test_whatever_is_killed_comes_back_in_the_same_place(start: Start) -> None:
     assert instance.ask_to_stop() == 0
 
 
+def test_services_come_back_after_the_process_that_forks_them_was_killed(
+    start: Start, configured: dict[str, str]
+) -> None:
+    instance = start(**configured).is_up()
+    before = instance.state.services
+    (fork_server,) = {psutil.Process(pid).ppid() for pid in before.values()}
+    services = [psutil.Process(pid) for pid in before.values()]
+
+    os.kill(fork_server, signal.SIGKILL)
+
+    until(lambda: all(is_gone(process) for process in services), "they die with it")
+    until(lambda: len(instance.lives()) >= 2, "the worker works again")
+    assert "worker was killed by SIGKILL; it starts again in 0.5 s" in instance.output
+    assert instance.state.services.keys() == before.keys()
+    assert instance.ask_to_stop() == 0
+
+
+def test_a_process_that_forks_no_more_is_not_waited_for(start: Start, configured: dict[str, str]) -> None:
+    instance = start(FAKE_GRACE_S="0.2", **configured).is_up()
+    family = instance.family()
+    (fork_server,) = {psutil.Process(pid).ppid() for pid in instance.state.services.values()}
+
+    os.kill(fork_server, signal.SIGSTOP)
+
+    assert instance.ask_to_stop() == 0
+    assert [process for process in family if not is_gone(process)] == []
+
+
+def test_a_service_that_cannot_be_imported_fails_alone_and_in_its_own_words(
+    start: Start, configured: dict[str, str]
+) -> None:
+    instance = start(FAKE_SERVICES="gateway,worker,missing", **configured).is_up()
+
+    instance.says("missing ended with code 1; it starts again in 0.5 s")
+
+    assert "start_missing" in instance.output
+    assert len(instance.lives()) == 1
+    assert instance.ask_to_stop() == 0
+
+
+def test_processes_bear_the_names_of_their_services(lasting: Instance) -> None:
+    for name, pid in lasting.state.services.items():
+        assert psutil.Process(pid).cmdline()[0] == f"starling: {name}"
+
+
 def test_a_second_instance_on_the_same_data_refuses_and_names_the_first(lasting: Instance, start: Start) -> None:
     second = start(data_dir=lasting.data_dir)
 
