@@ -37,5 +37,5 @@ def _caching(path: str) -> str:
         return "no-store"
     if path.startswith(("/static/vendor/", "/docs/")):
         return "public, max-age=86400"
-    # To be asked again each time; an ETag makes that cheap.
+    # To be asked again each time; an ETag makes that cheap. Files under the name of a release say otherwise themselves.
     return "no-cache"

@@ -7,6 +7,8 @@ from pathlib import Path, PurePosixPath
 
 from aiohttp import web
 
+from services.gateway.assets import Assets
+
 _HERE = Path(__file__).parent
 WEB = _HERE / "web"
 DOCS = _HERE / "docs"
@@ -14,8 +16,12 @@ DOCS = _HERE / "docs"
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
+ASSETS: web.AppKey[Assets] = web.AppKey("assets", Assets)
+
+
 def add_pages(app: web.Application, document: bytes) -> None:
     """Serve what is not an endpoint; ``document`` is the OpenAPI document as JSON."""
+    app[ASSETS] = Assets(WEB)
 
     async def openapi(_: web.Request) -> web.Response:
         return web.Response(body=document, content_type="application/json")
@@ -26,7 +32,15 @@ def add_pages(app: web.Application, document: bytes) -> None:
     app.router.add_get("/openapi.json", openapi)
     app.router.add_get("/docs", docs)
     app.router.add_get("/docs/{path:.+}", _files_below(DOCS / "static"))
-    app.router.add_get("/static/{path:.+}", _files_below(WEB / "static"))
+    app.router.add_get("/static/{path:.+}", _asset)
+
+
+async def _asset(request: web.Request) -> web.StreamResponse:
+    found = request.app[ASSETS].find(request.match_info["path"])
+    if found is None:
+        raise web.HTTPNotFound
+    asset, caching = found
+    return asset.answer(request, caching)
 
 
 def _files_below(root: Path) -> Handler:
@@ -53,7 +67,7 @@ async def page_for_unknown(request: web.Request, handler: Handler) -> web.Stream
         return await handler(request)
     except web.HTTPNotFound:
         if request.method in ("GET", "HEAD") and _may_be_page(request.path):
-            return web.FileResponse(WEB / "index.html")
+            return request.app[ASSETS].page.answer(request)
         raise
 
 

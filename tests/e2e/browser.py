@@ -6,9 +6,9 @@ import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
-from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright
+from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright, expect
 
 Theme = Literal["light", "dark"]
 NARROW, WIDE = 390, 1400
@@ -82,6 +82,16 @@ async def screenshot(page: Page, name: str, theme: Theme) -> None:
     SCREENSHOTS.mkdir(exist_ok=True)
     assert page.viewport_size is not None
     await page.screenshot(path=SCREENSHOTS / f"{name}-{page.viewport_size['width']}-{theme}.png")
+
+
+async def picture(page: Page, name: str) -> None:
+    """In both themes, as the system changes from one to the other: it fits, reads well, and is left as a screenshot."""
+    for theme in get_args(Theme):
+        # Without motion, or colours would be read on their way from one theme to the other.
+        await page.emulate_media(color_scheme=theme, reduced_motion="reduce")
+        await expect(page.locator(f"html[data-theme={theme}]")).to_be_attached()
+        await assert_fits(page)
+        await screenshot(page, name, theme)
 
 
 async def assert_fits(page: Page) -> None:

@@ -9,19 +9,18 @@ import asyncio
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
 from tests import music
-from tests.e2e.browser import NARROW, WIDE, Theme, assert_fits, chromium, screenshot, visit
+from tests.e2e.browser import NARROW, WIDE, chromium, picture, visit
 from tests.instance import Instance
 
 pytestmark = [pytest.mark.timeout(240), pytest.mark.asyncio(loop_scope="module")]
 
-BOTH_THEMES = get_args(Theme)
 BOTH_WIDTHS = (NARROW, WIDE)
 EVENING = 30
 _AT = "document.querySelector('audio').currentTime"
@@ -61,11 +60,9 @@ async def plays_on(page: Page) -> None:
 
 async def test_the_first_visit_tests_a_folder_adds_it_and_shows_its_songs(starling: Instance, browser: Browser) -> None:
     for width in BOTH_WIDTHS:
-        for theme in BOTH_THEMES:
-            async with visit(browser, starling.url, width=width, theme=theme) as page:
-                await expect(page.get_by_role("heading", name="Where is your music?")).to_be_visible()
-                await assert_fits(page)
-                await screenshot(page, "first-visit", theme)
+        async with visit(browser, starling.url, width=width) as page:
+            await expect(page.get_by_role("heading", name="Where is your music?")).to_be_visible()
+            await picture(page, "first-visit")
 
     async with visit(browser, starling.url) as page:
         await page.get_by_label("Path of the folder").fill("/no/such/folder")
@@ -120,12 +117,10 @@ async def test_a_run_is_seen_live_and_can_be_paused_and_stopped(
 
 async def _picture_the_run(starling: Instance, browser: Browser) -> None:
     for width in BOTH_WIDTHS:
-        for theme in BOTH_THEMES:
-            async with visit(browser, starling.url, width=width, theme=theme) as page:
-                await expect(page.get_by_role("progressbar", name="Listening to Evening")).to_be_visible()
-                await expect(page.locator("[data-song]").first).to_be_visible()
-                await assert_fits(page)
-                await screenshot(page, "running", theme)
+        async with visit(browser, starling.url, width=width) as page:
+            await expect(page.get_by_role("progressbar", name="Listening to Evening")).to_be_visible()
+            await expect(page.locator("[data-song]").first).to_be_visible()
+            await picture(page, "running")
 
 
 async def test_searching_narrows_the_list_and_the_address_keeps_it(
@@ -241,10 +236,9 @@ async def test_the_keyboard_is_enough(starling: Instance, browser: Browser, song
         await expect(page.get_by_role("dialog")).to_be_hidden()
 
 
-@pytest.mark.parametrize("theme", BOTH_THEMES)
 @pytest.mark.parametrize("width", BOTH_WIDTHS)
 async def test_every_page_fits_reads_well_and_is_pictured(
-    starling: Instance, browser: Browser, songs: list[dict[str, Any]], width: int, theme: Theme
+    starling: Instance, browser: Browser, songs: list[dict[str, Any]], width: int
 ) -> None:
     run_id = (await starling.get("/api/v1/runs"))["items"][-1]["id"]
     pages = {
@@ -255,12 +249,11 @@ async def test_every_page_fits_reads_well_and_is_pictured(
         "settings": "/settings",
     }
     ready = {"library": "[data-song]", "track": ".closeness", "runs": ".run-row", "run": ".sum", "settings": ".library"}
-    async with visit(browser, starling.url, width=width, theme=theme) as page:
+    async with visit(browser, starling.url, width=width) as page:
         for name, path in pages.items():
             await page.goto(starling.url + path)
             await expect(page.locator(ready[name]).first).to_be_visible()
-            await assert_fits(page)
-            await screenshot(page, name, theme)
+            await picture(page, name)
         box = await page.get_by_role("navigation", name="Pages").bounding_box()
         assert box is not None
         assert (box["y"] > 700 and box["width"] == NARROW) if width == NARROW else box["x"] == box["y"] == 0

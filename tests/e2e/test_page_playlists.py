@@ -8,20 +8,19 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Locator, Page, expect
 
 from tests import music
-from tests.e2e.browser import NARROW, WIDE, Theme, assert_fits, chromium, screenshot, visit
+from tests.e2e.browser import NARROW, WIDE, chromium, picture, visit
 from tests.instance import Instance
 from tests.waiting import until
 
 pytestmark = [pytest.mark.timeout(240), pytest.mark.asyncio(loop_scope="module")]
 
-BOTH_THEMES = get_args(Theme)
 BOTH_WIDTHS = (NARROW, WIDE)
 MORE_SONGS = 9
 SEARCH = {"seed": 7, "tracks_min": 2, "tracks_max": 12, "clusters_min": 3, "clusters_max": 8, "evaluations": 40}
@@ -143,11 +142,9 @@ async def test_a_search_is_seen_live_and_can_be_stopped(
     accepted = await starling.post("/api/v1/clusterings", PATIENT)
     address = f"{starling.url}/clusterings/{accepted['clustering_id']}"
     for width in BOTH_WIDTHS:
-        for theme in BOTH_THEMES:
-            async with visit(browser, address, width=width, theme=theme) as page:
-                await expect(page.locator(".methods").first).to_be_visible(timeout=60_000)
-                await assert_fits(page)
-                await screenshot(page, "searching", theme)
+        async with visit(browser, address, width=width) as page:
+            await expect(page.locator(".methods").first).to_be_visible(timeout=60_000)
+            await picture(page, "searching")
     async with visit(browser, f"{starling.url}/playlists") as page:
         progress = page.get_by_role("progressbar", name="Looking for songs")
         tried = await progress.get_attribute("aria-valuenow")
@@ -267,38 +264,32 @@ async def test_times_are_said_in_words_where_there_are_words(
         assert await page.evaluate(said, list(words)) == [[word, word] for word in words.values()]
 
 
-@pytest.mark.parametrize("theme", BOTH_THEMES)
 @pytest.mark.parametrize("width", BOTH_WIDTHS)
 async def test_the_new_pages_fit_read_well_and_are_pictured(
-    starling: Instance, browser: Browser, search: str, playlist: dict[str, Any], width: int, theme: Theme
+    starling: Instance, browser: Browser, search: str, playlist: dict[str, Any], width: int
 ) -> None:
-    async with visit(browser, f"{starling.url}/playlists", width=width, theme=theme) as page:
+    async with visit(browser, f"{starling.url}/playlists", width=width) as page:
         await expect(page.locator(".playlist-row").first).to_be_visible()
-        await _picture(page, "playlists", theme)
+        await picture(page, "playlists")
         await page.get_by_role("button", name="Make playlists").click()
-        await _picture(page, "make-playlists", theme)
+        await picture(page, "make-playlists")
         await page.goto(f"{starling.url}/clusterings/{search}")
         await expect(page.locator(".proposal").first).to_be_visible()
-        await _picture(page, "proposals", theme)
+        await picture(page, "proposals")
         await page.get_by_role("button", name="Keep and write").click()
         await expect(page.locator(".write-server").first).to_be_visible()
-        await _picture(page, "preview", theme)
+        await picture(page, "preview")
         await page.goto(f"{starling.url}/playlists/{playlist['id']}")
         await expect(titles(page).first).to_be_visible()
-        await _picture(page, "playlist", theme)
+        await picture(page, "playlist")
         await page.get_by_role("button", name="What to do with").first.click()
-        await _picture(page, "playlist-menu", theme)
+        await picture(page, "playlist-menu")
         await page.goto(f"{starling.url}/runs")
         await expect(page.locator(".run-row").first).to_be_visible()
-        await _picture(page, "runs-of-all-kinds", theme)
+        await picture(page, "runs-of-all-kinds")
         await page.goto(f"{starling.url}/settings")
         await page.get_by_role("button", name="Add a schedule").click()
         await page.get_by_role("button", name="Add a library").click()
         await page.get_by_text("Jellyfin", exact=True).click()
         await expect(page.get_by_label("Address")).to_be_visible()
-        await _picture(page, "add-library", theme)
-
-
-async def _picture(page: Page, name: str, theme: Theme) -> None:
-    await assert_fits(page)
-    await screenshot(page, name, theme)
+        await picture(page, "add-library")
