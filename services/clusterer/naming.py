@@ -19,10 +19,12 @@ from services.clusterer.naming_words import (
     ADJECTIVES,
     ANYTHING,
     BEFORE_NOUN,
+    CALM,
     DANCE_GENRES,
     GENRES,
     HEARD,
     INSTRUMENTS,
+    LIVELY,
     LOUD_GENRES,
     MOMENTS,
     OBVIOUS,
@@ -51,6 +53,8 @@ _SAID = (
     ("more", "moment", "key", "tempo"),
 )
 """What is said beside what is always said, step by step, while a name is not the only one."""
+_CLEARLY = 0.4
+"""Standard deviations of the library from which energy or tempo count as high or low."""
 _FEW = 20
 """Below this many tracks a library has no mean worth comparing with."""
 
@@ -253,7 +257,7 @@ class _Words:
         found = {
             word: self._worth(label)
             for label, word in ADJECTIVES.items()
-            if label not in obvious and self._stands_out(label)
+            if label not in obvious and self._stands_out(label) and not self._denied(label)
         }
         measured = {
             "Slow": -portrait.tempo,
@@ -269,6 +273,12 @@ class _Words:
         order = {word: place for place, word in enumerate(found)}
         ranked = sorted(found.items(), key=lambda item: (-round(item[1] / _STEP), order[item[0]]))
         return [word for word, worth in ranked if worth > 0.2]
+
+    def _denied(self, label: str) -> bool:
+        """Whether energy or tempo within the library say the opposite: tags hear a beat that is "chillout" in full
+        swing."""
+        measured = self._portrait.tempo if label in ("slow", "fast") else self._portrait.energy
+        return measured > _CLEARLY if label in CALM else measured < -_CLEARLY if label in LIVELY else False
 
     @property
     def _obvious(self) -> set[str]:

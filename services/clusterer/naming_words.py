@@ -103,6 +103,10 @@ ADJECTIVES: Mapping[str, str] = {
     "oldies": "Vintage",
 }
 
+CALM = frozenset({"chilled", "mellow", "quiet", "soft", "slow"})
+LIVELY = frozenset({"fast", "loud"})
+"""Adjectives that are not believed when what was measured says the opposite."""
+
 PAIRS = frozenset(
     (genre, instrument)
     for genre, instruments in {

@@ -20,7 +20,17 @@ from services.clusterer.naming import (
     distinct_names,
     names,
 )
-from services.clusterer.naming_words import ADJECTIVES, BEFORE_NOUN, GENRES, HEARD, INSTRUMENTS, OBVIOUS, PAIRS
+from services.clusterer.naming_words import (
+    ADJECTIVES,
+    BEFORE_NOUN,
+    CALM,
+    GENRES,
+    HEARD,
+    INSTRUMENTS,
+    LIVELY,
+    OBVIOUS,
+    PAIRS,
+)
 from shared.embedding import TAGS
 from shared.tagwords import INFO
 
@@ -42,6 +52,7 @@ def name(labels: Mapping[str, tuple[float, float]], **others: Any) -> str:
 def test_every_word_of_the_tables_belongs_to_a_tag() -> None:
     for table in (GENRES, BEFORE_NOUN, INSTRUMENTS, HEARD, ADJECTIVES, OBVIOUS):
         assert set(table) <= LABELS
+    assert set(ADJECTIVES) >= CALM | LIVELY
     assert {label for pair in PAIRS for label in pair} <= LABELS
     assert {label for labels in OBVIOUS.values() for label in labels} <= LABELS
     assert {info.label for info in INFO if info.family == "genre"} == set(GENRES)
@@ -69,6 +80,22 @@ def test_a_name_says_what_is_heard(
     labels: Mapping[str, tuple[float, float]], others: Mapping[str, Any], expected: str
 ) -> None:
     assert name(labels, **others) == expected
+
+
+@pytest.mark.parametrize(
+    ("tag", "measured", "believed"),
+    [
+        ("chilled", {"energy": 0.3}, "Chilled electronic music"),
+        ("chilled", {"energy": 0.6}, "Electronic music"),
+        ("slow", {"tempo": 0.6}, "Electronic music"),
+        ("fast", {"tempo": -0.6}, "Electronic music"),
+        ("loud", {"energy": -0.45}, "Electronic music"),
+    ],
+)
+def test_an_adjective_is_not_believed_when_the_opposite_was_measured(
+    tag: str, measured: dict[str, float], believed: str
+) -> None:
+    assert name({"electronic": (1.0, 0.4), tag: (1.5, 0.4)}, **measured) == believed
 
 
 def test_playlists_that_are_alike_say_more_until_they_differ() -> None:
