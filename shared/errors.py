@@ -88,7 +88,7 @@ class BadAudio(Permanent):
 
 
 class ServerRefused(Permanent):
-    """Reasons: wrong_password, forbidden, not_found, refused."""
+    """Reasons: wrong_password, forbidden, not_found, refused, bad_address."""
 
 
 class ServerMisbehaved(Permanent):

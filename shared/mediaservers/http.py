@@ -23,6 +23,7 @@ import aiohttp
 from yarl import URL
 
 from shared.errors import InvalidInput, RateLimited, ServerMisbehaved, ServerRefused, ServerUnavailable, StarlingError
+from shared.mediaservers.addresses import ForbiddenAddress, guarded_socket, is_forbidden
 
 MAX_ANSWER = 64 * 1024 * 1024
 MAX_ERROR_ANSWER = 64 * 1024
@@ -80,6 +81,8 @@ def server_url(text: str | None) -> URL:
         raise InvalidInput("url", "this is not an address; it looks like http://server:4533")
     if url.scheme not in {"http", "https"} or not url.host or not url.port:
         raise InvalidInput("url", "give an address that begins with http:// or https://, e.g. http://server:4533")
+    if is_forbidden(url.host):
+        raise InvalidInput("url", "no media server can have this address; give the server's own")
     if url.user or url.password:
         raise InvalidInput("url", "put user name and password into their own fields, not into the address")
     if url.query_string or url.fragment:
@@ -180,7 +183,7 @@ class HttpServer:
             raise ServerUnavailable(f"the connection to {self.name} was closed, because its settings changed")
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=MAX_CONNECTIONS),
+                connector=aiohttp.TCPConnector(limit=MAX_CONNECTIONS, socket_factory=guarded_socket),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 headers={"User-Agent": "Starling"},
             )
@@ -239,6 +242,10 @@ class HttpServer:
 
     def translate(self, error: Exception) -> StarlingError:
         """What a foreign exception means, in words without a URL."""
+        if isinstance(error, aiohttp.ClientConnectorError) and isinstance(error.os_error, ForbiddenAddress):
+            return ServerRefused(
+                "bad_address", f"{self.name} has {error.os_error.strerror}; give the server's own address"
+            )
         if isinstance(error, aiohttp.ClientConnectorError) and not isinstance(error, _SPOKEN_FOR):
             return ServerUnavailable(f"{self.name} cannot be reached ({error.os_error.strerror or 'no connection'})")
         for kinds, words in _MEANINGS:

@@ -20,6 +20,7 @@ from pydantic import (
 
 from services.gateway.models.common import Answer, Body, Position, Time
 from shared.events import Login, ServerType
+from shared.mediaservers.addresses import is_forbidden
 
 
 def _plain(text: str) -> str:
@@ -61,6 +62,8 @@ def _usable(url: str) -> str:
         raise ValueError("give the server's address, e.g. http://192.168.1.20:4533")
     if parts.username is not None or parts.password is not None:
         raise ValueError("leave user name and password out of the address; they have fields of their own")
+    if is_forbidden(parts.hostname or ""):
+        raise ValueError("no media server can have this address; give the server's own")
     if parts.query or parts.fragment:
         raise ValueError("give the address without ? and #")
     return url.rstrip("/")

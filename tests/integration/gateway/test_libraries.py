@@ -75,6 +75,16 @@ async def test_each_wrong_field_is_named(system: System) -> None:
     assert answer.status == 422
 
 
+async def test_the_surroundings_of_the_machine_are_no_library(system: System) -> None:
+    for url in ("http://169.254.169.254/latest/meta-data", "http://[fd00:ec2::254]/", "http://[::ffff:169.254.1.1]:80"):
+        for fields in ({}, {"test": False}):
+            answer = await system.api.post("/api/v1/servers", subsonic(url=url, **fields))
+            assert (answer.status, answer.body["errors"][0]["field"]) == (422, "url"), url
+    # Seen only when the name is looked up, at the test of the connection.
+    hidden = await system.api.post("/api/v1/servers/test", subsonic(url="http://0xa9fea9fe/"))
+    assert "no media server can have" in str(hidden.body)
+
+
 async def test_a_test_reports_what_it_found_and_adds_nothing(system: System, music: Path) -> None:
     good = await system.api.post("/api/v1/servers/test", {"type": "folder", "name": "Home", "path": str(music)})
     assert (good.status, good.body["ok"], good.body["tracks_seen"]) == (200, True, 3)

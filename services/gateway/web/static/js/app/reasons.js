@@ -16,6 +16,7 @@ const REASONS = {
   forbidden: ["Not allowed", "The server's user may not download. Give it that right on the server."],
   not_found: ["Not on the server", "The server listed these but does not have them. Let it rescan, then try again."],
   refused: ["Refused by the server", "The server said no. Its own words say why."],
+  bad_address: ["Not an address of a server", "Its name leads where no media server can be. Check the address in Settings."],
   not_json: ["Not a music server's answer", "Something else answered, such as a proxy page. Check the address in Settings."],
   not_subsonic: ["Not a Subsonic server", "Check the address in Settings."],
   incomplete_answer: ["Half an answer", "The server's answer broke off. Try again."],
