@@ -79,14 +79,16 @@ def answer(request: dict[str, Any]) -> bytes:
 def main(descriptor: int, parent: int, memory_mb: int) -> None:
     die_with(parent)
     from services.analyzer import wire
+    from services.analyzer.confinement import confine
     from services.analyzer.embedding import constants, networks
 
     networks()
     constants()
     give_up_means(memory_mb)
     hush()
+    confined = confine()
     with socket.socket(fileno=descriptor) as connection, connection.makefile("rb") as requests:
-        connection.sendall(wire.encode({"ready": True}))
+        connection.sendall(wire.encode({"ready": True, "confined": confined}))
         while (request := wire.read_blocking(requests)) is not None:
             connection.sendall(answer(request))
 

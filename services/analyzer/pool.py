@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -86,7 +87,9 @@ class _Child:
     async def _get_ready(self) -> None:
         self._reader, self._writer = await asyncio.open_connection(sock=self._connection)
         async with asyncio.timeout(_START_S):
-            await wire.read(self._reader)
+            told, _ = await wire.read(self._reader)
+        if not told["confined"]:
+            _say_unconfined()
 
     async def ask(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
         """One request, one answer. Raises ``ChildCrashed``."""
@@ -125,6 +128,14 @@ def _spawn(descriptor: int, memory_mb: int) -> subprocess.Popen[bytes]:
         pass_fds=(descriptor,),
         stdin=subprocess.DEVNULL,
         env=_environment(),
+    )
+
+
+@cache
+def _say_unconfined() -> None:
+    """Once per process."""
+    log.warning(
+        "decoding_unconfined", reason="this system has no seccomp filters: damaged files could reach the network"
     )
 
 

@@ -221,6 +221,7 @@ async def test_children_have_few_rights_and_one_thread(pool: AnalyzerPool, short
         assert int(values["Max address space"][1]) < 4 << 30
         status = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
         assert status["NoNewPrivs"].strip() == "1"
+        assert status["Seccomp"].strip() == "2"
         assert status["Threads"].strip() == "1"
         assert os.getpriority(os.PRIO_PROCESS, pid) > os.getpriority(os.PRIO_PROCESS, os.getpid())
 
