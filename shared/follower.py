@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import structlog
 
-from shared import positions, postgres
+from shared import positions, postgres, telemetry
 from shared.errors import StoreUnavailable
 from shared.events import EVENTS
 from shared.messages import Envelope
@@ -94,6 +94,8 @@ class Follower:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Follow until ``stop`` is set; outages of either store are waited out."""
+        shown = telemetry.FOLLOWER_ACTIVE.labels(self.name)
+        shown.set(0)
         while not stop.is_set():
             try:
                 await self._session(stop)
@@ -102,6 +104,7 @@ class Follower:
                 await pause(stop, 0.5)
             finally:
                 self.active = False
+                shown.set(0)
 
     async def _session(self, stop: asyncio.Event) -> None:
         """As long as one connection lives: the advisory lock is the connection's, so it cannot outlive it."""
@@ -123,6 +126,7 @@ class Follower:
         while not stop.is_set():
             if await connection.fetchval("SELECT pg_try_advisory_lock(hashtextextended($1, 0))", lock):
                 self.active = True
+                telemetry.FOLLOWER_ACTIVE.labels(self.name).set(1)
                 return True
             await pause(stop, 0.5)
         return False
@@ -157,6 +161,7 @@ class Follower:
                 "UPDATE follower_positions SET position = $2, updated_at = now() WHERE name = $1", self.name, last
             )
         self.position = last
+        telemetry.events_applied(self.name, len(batch), positions.milliseconds(last) / 1000)
         await self._streams.log.confirm(self.name, last)
         await self._reaction.committed(last)
 

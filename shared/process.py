@@ -7,7 +7,8 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 
 import structlog
 
@@ -34,6 +35,7 @@ def run(service: str, main: Main) -> None:
     try:
         loaded = settings.load()
         logs.configure(service, level=loaded.log_level, form=loaded.log_format)
+        telemetry.identify(service)
         asyncio.run(_run(main, loaded))
     except ConfigurationError as error:
         print(f"starling {service}: {error}", file=sys.stderr)
@@ -55,16 +57,16 @@ async def open_streams(loaded: Settings, stop: asyncio.Event) -> Streams:
     return streams
 
 
-class health:  # noqa: N801 - reads as a phrase
-    """``async with health(settings, checks):`` serves the health port while the body runs."""
+@asynccontextmanager
+async def health(loaded: Settings, checks: Mapping[str, Callable[[], Awaitable[bool]]]) -> AsyncIterator[None]:
+    """``async with health(settings, checks):`` serves the health port, if there is one, while the body runs."""
+    if not loaded.health_port:
+        yield
+        return
+    from shared.health import serve  # a web server costs memory, which nobody pays without a port
 
-    def __init__(self, loaded: Settings, checks: Mapping[str, telemetry.Check]) -> None:
-        self._port = loaded.health_port
-        self._checks = checks
-
-    async def __aenter__(self) -> None:
-        self._runner = await telemetry.serve_health(self._port, self._checks)
-
-    async def __aexit__(self, *_: object) -> None:
-        if self._runner is not None:
-            await self._runner.cleanup()
+    runner = await serve(loaded.health_port, checks)
+    try:
+        yield
+    finally:
+        await runner.cleanup()

@@ -82,6 +82,14 @@ class Worker(Generic[D]):
 
     async def run(self, stop: asyncio.Event, *, grace_s: float = 8.0) -> None:
         """Work until ``stop`` is set, then finish or hand back what is in hand."""
+        slots = telemetry.SLOTS.labels(self.service)
+        slots.inc(self._slots)
+        try:
+            await self._run(stop, grace_s)
+        finally:
+            slots.dec(self._slots)
+
+    async def _run(self, stop: asyncio.Event, grace_s: float) -> None:
         await patiently(self._queue.ensure_groups)
         over = asyncio.Event()
         loops = [
@@ -127,38 +135,48 @@ class Worker(Generic[D]):
             return
         task = asyncio.create_task(self._work(delivery, state), name=f"{self.service}:{delivery.entry_id.decode()}")
         self._running[key] = (delivery, task)
+        telemetry.SLOTS_BUSY.labels(self.service).inc()
         task.add_done_callback(lambda _: self._done(key))
 
     def _done(self, key: tuple[str, bytes]) -> None:
         self._running.pop(key, None)
+        telemetry.SLOTS_BUSY.labels(self.service).dec()
         self._slot_freed.set()
 
     async def _work(self, delivery: Delivery, state: str | None) -> None:
-        """One command from delivery to commit; never raises except when cancelled."""
+        """One command from delivery to commit, with one line in the log; never raises except when cancelled."""
         started = time.perf_counter()
-        command = await self._parse(delivery)
-        if command is None:
-            return
+        command: Envelope[Command] | None = None
+        result = "handed_back"
         try:
-            result = await self._end(delivery, command, state)
+            command = await self._parse(delivery)
+            result = "buried:unreadable_command" if command is None else await self._end(delivery, command, state)
         except StoreUnavailable as error:
             # Not the command's fault: it stays pending and is delivered again.
-            result = f"interrupted: {error.detail}"
+            result = f"interrupted:{error.detail}"
             await self._give_back(delivery)
         except Exception:
-            log.exception("command_failed", service=self.service, type=command.message.wire_type, id=str(command.id))
+            log.exception("command_failed", service=self.service, id=str(command.id) if command else None)
             result = "bug"
-        seconds = time.perf_counter() - started
-        telemetry.command_done(self.service, command.message.wire_type, result.split(":")[0], seconds)
+        finally:
+            self._note(delivery, command, result, time.perf_counter() - started)
+
+    def _note(self, delivery: Delivery, command: Envelope[Command] | None, result: str, seconds: float) -> None:
+        """Count the delivery, and write the one line that tells everything about it."""
+        kind = command.message.wire_type if command else "unreadable"
+        telemetry.command_done(self.service, kind, result, seconds)
+        word, _, reason = result.partition(":")
         log.info(
             "command",
             service=self.service,
-            type=command.message.wire_type,
-            id=str(command.id),
-            run=str(command.correlation_id),
-            subject=command.subject,
+            type=kind,
+            id=str(command.id) if command else None,
+            run=str(command.correlation_id) if command and command.correlation_id else None,
+            subject=command.subject if command else None,
             delivery=delivery.deliveries,
-            result=result,
+            attempt=command.attempts + 1 if command else None,
+            result=word,
+            reason=reason or None,
             seconds=round(seconds, 4),
         )
 

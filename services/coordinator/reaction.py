@@ -10,7 +10,7 @@ import structlog
 
 from services.coordinator import outbox
 from services.coordinator.policies import analysis_runs, chains, clusterings, schedules, syncs
-from shared import postgres, telemetry
+from shared import postgres
 from shared.archive import EVENT_LOG_TABLE
 from shared.events import Event
 from shared.follower import POSITIONS_TABLE, parse
@@ -65,7 +65,6 @@ class Coordinator:
             heard = [event for event in events if isinstance(event.message, policy.handles)]
             if heard:
                 await outbox.put(connection, batch[-1].position, await policy.decide(connection, heard))
-        telemetry.EVENTS_APPLIED.labels("coordinator").inc(len(batch))
 
     async def committed(self, position: int) -> None:
         """Append what was decided."""

@@ -37,9 +37,11 @@ from services.gateway.routes import (
 )
 from services.gateway.state import GATEWAY, Gateway
 from services.gateway.tagging import LibraryTags
+from services.gateway.watching import Watching
 from shared import postgres, secrets
 from shared.errors import StoreUnavailable
 from shared.pausing import end, patiently
+from shared.release import our_version
 from shared.settings import Settings
 from shared.streams import Streams
 
@@ -69,7 +71,7 @@ _CONNECTIONS = 12
 @lru_cache(maxsize=1)
 def description() -> bytes:
     """The OpenAPI document as JSON."""
-    return json.dumps(document(ENDPOINTS, operations.our_version())).encode()
+    return json.dumps(document(ENDPOINTS, our_version())).encode()
 
 
 def build_app(gateway: Gateway) -> web.Application:
@@ -132,6 +134,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
 def _assemble(settings: Settings, streams: Streams, pool: postgres.Pool) -> Gateway:
     arrivals, tags = Arrivals(settings), LibraryTags()
     intake = Intake(streams, arrivals)
+    neighbours = Neighbours(settings, pool, arrivals)
     return Gateway(
         settings=settings,
         streams=streams,
@@ -141,8 +144,9 @@ def _assemble(settings: Settings, streams: Streams, pool: postgres.Pool) -> Gate
         decisions=Decisions(intake, pool),
         adapters=Adapters(settings, pool),
         tags=tags,
-        neighbours=Neighbours(settings, pool, arrivals),
-        live=Live(pool, arrivals, tags, operations.our_version()),
+        neighbours=neighbours,
+        live=Live(pool, arrivals, tags, our_version()),
+        watching=Watching(streams, neighbours),
     )
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from services.gateway.live import Live
     from services.gateway.neighbours import Neighbours
     from services.gateway.tagging import LibraryTags
+    from services.gateway.watching import Watching
     from shared.postgres import Connection, Pool
 
 
@@ -38,6 +39,7 @@ class Gateway:
     tags: LibraryTags
     neighbours: Neighbours
     live: Live
+    watching: Watching
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[Connection]:

@@ -9,7 +9,6 @@ import structlog
 
 from services.projector import schema
 from services.projector.projections import PROJECTIONS, project
-from shared import positions, telemetry
 from shared.archive import write_archive
 from shared.errors import ConfigurationError
 from shared.follower import parse
@@ -40,7 +39,6 @@ class Projector:
         await write_archive(connection, batch)
         await project(connection, PROJECTIONS, parse(batch))
         await connection.execute("SELECT pg_notify($1, $2)", self._channel, str(batch[-1].position))
-        telemetry.EVENTS_APPLIED.labels("projector").inc(len(batch))
 
     async def _check_version(self, connection: Connection) -> None:
         """Somebody may have rebuilt the read models with another release while we were running."""
@@ -51,5 +49,4 @@ class Projector:
             )
 
     async def committed(self, position: int) -> None:
-        """Show how far we are."""
-        telemetry.FOLLOWER_POSITION.labels("projector").set(positions.milliseconds(position) / 1000)
+        """Nothing is left to do: who waits was told in the transaction."""

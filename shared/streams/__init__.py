@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -15,12 +15,13 @@ from shared.settings import Settings
 from shared.streams import dead
 from shared.streams.connection import check_server, open_blocking_client, open_client, translated
 from shared.streams.dead import DeadLetter
+from shared.streams.figures import Figures, measure
 from shared.streams.keys import Keys
 from shared.streams.log import Appended, EventLog, LogEntry, Unit
 from shared.streams.scripts import PROMOTE, REDRIVE, Steps
 from shared.streams.work import Delivery, WorkQueue
 
-__all__ = ["Appended", "DeadLetter", "Delivery", "EventLog", "LogEntry", "Streams", "Unit", "WorkQueue"]
+__all__ = ["Appended", "DeadLetter", "Delivery", "EventLog", "Figures", "LogEntry", "Streams", "Unit", "WorkQueue"]
 
 
 class Streams:
@@ -74,6 +75,10 @@ class Streams:
         for (service, _), length in zip(names, lengths, strict=False):
             result[service] += int(length)
         return {**result, "delayed": int(lengths[-2]), "dead": int(lengths[-1])}
+
+    async def figures(self, readers: Mapping[str, int | None]) -> Figures:
+        """What metrics show; see ``measure`` for ``readers``."""
+        return await measure(self.client, self.keys, readers)
 
     @translated
     async def pending(self) -> int:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from aiohttp import web
+from prometheus_client import REGISTRY
 
 from services.gateway.endpoints import Call, Endpoint, Reply
 from services.gateway.models.common import Query
@@ -22,19 +22,10 @@ from services.gateway.problems import ProblemError
 from services.gateway.queries import positions as places
 from services.gateway.queries import runs, servers, tracks
 from services.gateway.security import COOKIE, SESSION_S, SESSIONS
-from services.gateway.state import Gateway
-from shared import positions, telemetry
-from shared.errors import StoreUnavailable
+from shared import health, positions
+from shared.release import our_version
 
 _MOST_LAG = 500
-
-
-def our_version() -> str:
-    """The release, as installed."""
-    try:
-        return version("starling")
-    except PackageNotFoundError:
-        return "0"
 
 
 async def get_status(call: Call[Query, None]) -> Status:
@@ -101,7 +92,7 @@ async def readyz(call: Call[None, None]) -> Reply:
     async def index_is_loaded() -> bool:
         return gateway.neighbours.ready
 
-    checks = await telemetry.run_checks(
+    checks = await health.run_checks(
         {
             "redis": redis_keeps,
             "postgres": postgres_answers,
@@ -114,19 +105,8 @@ async def readyz(call: Call[None, None]) -> Reply:
 
 
 async def metrics(call: Call[Any, None]) -> web.Response:
-    """Counters and gauges of this process, and the backlog, in Prometheus' text form."""
-    await _measure_backlog(call.gateway)
-    return await telemetry.metrics(call.request)
-
-
-async def _measure_backlog(gateway: Gateway) -> None:
-    try:
-        backlog = await gateway.streams.backlog()
-    except StoreUnavailable:
-        telemetry.BACKLOG.clear()
-        return
-    for stream, length in backlog.items():
-        telemetry.BACKLOG.labels(stream).set(length)
+    """Counters and gauges of this process, of its index, and of the streams, in Prometheus' text form."""
+    return health.exposed(REGISTRY, await call.gateway.watching.registry())
 
 
 ENDPOINTS = (

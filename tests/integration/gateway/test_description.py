@@ -163,7 +163,7 @@ async def test_metrics_can_be_scraped(system: System) -> None:
     async with system.api.client.get("/metrics") as response:
         text = await response.text()
     families = {family.name: family for family in text_string_to_metric_families(text)}
-    streams = {sample.labels["stream"] for sample in families["starling_backlog"].samples}
-    assert streams == {*SERVICES, "delayed", "dead"}
+    streams = {sample.labels["service"] for sample in families["starling_backlog"].samples}
+    assert streams == set(SERVICES)
     routes = {sample.labels["route"] for sample in families["starling_http_requests"].samples}
     assert "/api/v1/servers" in routes
