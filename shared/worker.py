@@ -23,6 +23,7 @@ from typing import Any, Generic, TypeVar
 import structlog
 
 from shared import telemetry
+from shared.announcing import Announcer
 from shared.commands import COMMANDS, Command
 from shared.errors import Permanent, StoreUnavailable, Transient
 from shared.events import CommandFailed
@@ -34,6 +35,7 @@ from shared.upcasts import UnknownMessage, read
 
 log = structlog.get_logger(__name__)
 D = TypeVar("D")
+_WELL = ("done", "postponed", "cancelled", "parked", "superseded")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,8 @@ class Worker(Generic[D]):
         after_commit: AfterCommit[D] | None = None,
     ) -> None:
         self.service = service
+        self.means: dict[str, str] = {}
+        """What it works with, for those who look at the list of workers."""
         self._handlers = handlers
         self._deps = deps
         self._streams = streams
@@ -79,9 +83,12 @@ class Worker(Generic[D]):
         self._after_commit = after_commit
         self._running: dict[tuple[str, bytes], tuple[Delivery, asyncio.Task[None]]] = {}
         self._slot_freed = asyncio.Event()
+        self._announcer = Announcer(streams.roster, service, consumer, slots, lambda: len(self._running), self.means)
 
     async def run(self, stop: asyncio.Event, *, grace_s: float = 8.0) -> None:
-        """Work until ``stop`` is set, then finish or hand back what is in hand."""
+        """Work until ``stop`` is set, then finish or hand back what is in hand. Raises ``ConfigurationError`` when this
+        release does not fit the system's."""
+        await self._announcer.admit()
         slots = telemetry.SLOTS.labels(self.service)
         slots.inc(self._slots)
         try:
@@ -95,6 +102,7 @@ class Worker(Generic[D]):
         loops = [
             asyncio.create_task(self._renew_loop(over), name="renew"),
             asyncio.create_task(self._reclaim_loop(stop), name="reclaim"),
+            asyncio.create_task(self._announcer.run(over), name="announce"),
         ]
         try:
             await self._start(await patiently(self._queue.recover))
@@ -166,6 +174,7 @@ class Worker(Generic[D]):
         kind = command.message.wire_type if command else "unreadable"
         telemetry.command_done(self.service, kind, result, seconds)
         word, _, reason = result.partition(":")
+        self._announcer.ended(well=word in _WELL)
         log.info(
             "command",
             service=self.service,

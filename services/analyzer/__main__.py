@@ -11,6 +11,7 @@ from services.analyzer.handlers import HANDLERS, Means, drop_audio
 from services.analyzer.pool import AnalyzerPool
 from shared import process
 from shared.audio_store import open_store
+from shared.embedding import FEATURE_VERSION, SPACE
 from shared.settings import Settings
 from shared.worker import Worker
 
@@ -34,6 +35,7 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
         consumer=process.consumer_name("analyzer"),
         after_commit=drop_audio,
     )
+    worker.means.update(models=SPACE, features=str(FEATURE_VERSION))
     try:
         async with process.health(settings, {"redis": streams.ping}):
             await worker.run(stop)

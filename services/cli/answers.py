@@ -157,6 +157,27 @@ class IndexState(TypedDict):
     position: str
 
 
+class Worker(TypedDict):
+    name: str
+    service: str
+    version: str
+    host: str
+    started_at: str
+    silent_s: float
+    slots: int
+    busy: int
+    done: int
+    failed: int
+    per_minute: float
+    cores: int
+    means: dict[str, str]
+
+
+class Workers(TypedDict):
+    release: str | None
+    items: list[Worker]
+
+
 class Status(TypedDict):
     version: str
     tracks: TrackCounts

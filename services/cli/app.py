@@ -122,6 +122,14 @@ def status(context: typer.Context, as_json: Json = False) -> None:
 
 
 @app.command()
+def workers(context: typer.Context, as_json: Json = False) -> None:
+    """Show who is at work, on which machine, and how fast."""
+    from services.cli import library
+
+    perform(context, lambda session: library.workers(session, as_json=as_json))
+
+
+@app.command()
 def analyze(
     context: typer.Context,
     target: Annotated[

@@ -68,6 +68,9 @@ class Api:
     async def status(self) -> answers.Status:
         return cast("answers.Status", await self._get("/status"))
 
+    async def workers(self) -> answers.Workers:
+        return cast("answers.Workers", await self._get("/workers"))
+
     async def servers(self) -> list[answers.Server]:
         return cast("list[answers.Server]", (await self._get("/servers"))["items"])
 

@@ -6,10 +6,10 @@ import asyncio
 from typing import Any
 from uuid import UUID
 
-from services.cli.answers import Server, Similar, Status, Track
+from services.cli.answers import Server, Similar, Status, Track, Worker
 from services.cli.client import Api
 from services.cli.output import note, pairs, say, say_json, table
-from services.cli.perform import OK, USAGE
+from services.cli.perform import OK, PROBLEM, USAGE
 from services.cli.session import Session
 from services.cli.wording import ago, clean, count, duration, progress_line, track_name
 from shared.errors import InvalidInput, StarlingError
@@ -34,6 +34,38 @@ async def status(session: Session, *, as_json: bool) -> int:
         say()
         say(f"Run {run['id']}: {progress_line(run)}")
     return OK
+
+
+async def workers(session: Session, *, as_json: bool) -> int:
+    """Who is at work; a problem when nobody is."""
+    async with session.api() as api:
+        found = await api.workers()
+    if as_json:
+        say_json(found)
+    elif not found["items"]:
+        say("Nobody is at work. 'starling up' starts all services on this machine.")
+    else:
+        _workers(found["items"])
+    return OK if found["items"] else PROBLEM
+
+
+def _workers(found: list[Worker]) -> None:
+    headings = ["service", "machine", "cores", "release", "busy", "a minute", "done", "failed", "started"]
+    rows = [
+        [
+            worker["service"],
+            worker["host"],
+            worker["cores"],
+            worker["version"],
+            f"{worker['busy']} of {worker['slots']}",
+            f"{worker['per_minute']:.0f}",
+            f"{worker['done']:,}",
+            f"{worker['failed']:,}",
+            ago(worker["started_at"]),
+        ]
+        for worker in found
+    ]
+    table(headings, rows, right=["cores", "a minute", "done", "failed"])
 
 
 def overview(state: Status) -> list[tuple[str, str]]:

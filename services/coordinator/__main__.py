@@ -14,6 +14,7 @@ from shared.archive import read_archive
 from shared.errors import StoreUnavailable
 from shared.follower import FOLLOWERS, Follower
 from shared.pausing import patiently, pause
+from shared.release import our_version
 from shared.settings import Settings
 from shared.streams import Streams
 
@@ -58,11 +59,16 @@ async def _upkeep(
     clock = asyncio.get_running_loop().time
     trim_at = consumers_at = clock() + _TRIM_EVERY_S
     stranded_at = clock() + _STRANDED_EVERY_S
+    leads = False
     while not stop.is_set():
         await pause(stop, _PROMOTE_EVERY_S)
         if not follower.active:
+            leads = False
             continue
         try:
+            if not leads:
+                await streams.roster.lead(our_version())
+                leads = True
             while await streams.promote() and not stop.is_set():
                 pass
             if clock() >= trim_at:

@@ -18,10 +18,26 @@ from shared.streams.dead import DeadLetter
 from shared.streams.figures import Figures, measure
 from shared.streams.keys import Keys
 from shared.streams.log import Appended, EventLog, LogEntry, Unit
+from shared.streams.roster import Member, Pace, Roster, Worker, refusal
 from shared.streams.scripts import PROMOTE, REDRIVE, Steps
 from shared.streams.work import Delivery, WorkQueue
 
-__all__ = ["Appended", "DeadLetter", "Delivery", "EventLog", "Figures", "LogEntry", "Streams", "Unit", "WorkQueue"]
+__all__ = [
+    "Appended",
+    "DeadLetter",
+    "Delivery",
+    "EventLog",
+    "Figures",
+    "LogEntry",
+    "Member",
+    "Pace",
+    "Roster",
+    "Streams",
+    "Unit",
+    "WorkQueue",
+    "Worker",
+    "refusal",
+]
 
 
 class Streams:
@@ -32,6 +48,7 @@ class Streams:
         self.client = open_client(settings)
         self.blocking: Redis = open_blocking_client(settings)
         self.log = EventLog(self.client, self.blocking, self.keys)
+        self.roster = Roster(self.client, self.keys)
         self._durability = settings.durability
 
     async def close(self) -> None:

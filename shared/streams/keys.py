@@ -57,6 +57,21 @@ class Keys:
         """Hash: follower name to the position it has committed; what trimming rests on."""
         return self._key("consumed")
 
+    @property
+    def workers(self) -> str:
+        """Hash: worker's name to what it says of itself."""
+        return self._key("workers")
+
+    @property
+    def workers_heard(self) -> str:
+        """Sorted set: worker's name by when it was last heard of, in seconds."""
+        return self._key("workers:heard")
+
+    @property
+    def release(self) -> str:
+        """The release of the coordinator that leads."""
+        return self._key("release")
+
     def parked(self, run_id: UUID) -> str:
         return self._key(f"parked:{run_id}")
 

@@ -131,6 +131,18 @@ async def test_the_status_tells_of_libraries_and_tracks(analysed: Analysed, caps
     assert (await analysed.starling("status")).out.startswith(f"Starling       {status['version']} at ")
 
 
+async def test_who_is_at_work_is_shown_with_pace_and_release(analysed: Analysed) -> None:
+    said = await analysed.starling("workers")
+    assert said.code == 0, said
+    headings, *rows = said.out.splitlines()
+    assert headings.split()[:3] == ["service", "machine", "cores"]
+    assert [row.split()[0] for row in rows] == ["analyzer", "clusterer", "fetcher", "syncer"]
+    document = (await analysed.starling("workers", "--json")).document()
+    analyzer = document["items"][0]
+    assert (analyzer["version"], analyzer["done"] >= SONGS) == (document["release"], True)
+    assert analyzer["means"]["models"].startswith("musicnn")
+
+
 async def test_similar_songs_are_found_by_the_words_of_a_title(
     analysed: Analysed, capsys: pytest.CaptureFixture[str]
 ) -> None:

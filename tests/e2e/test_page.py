@@ -259,6 +259,13 @@ async def test_every_page_fits_reads_well_and_is_pictured(
         assert (box["y"] > 700 and box["width"] == NARROW) if width == NARROW else box["x"] == box["y"] == 0
 
 
+async def test_settings_show_who_is_at_work(starling: Instance, browser: Browser) -> None:
+    async with visit(browser, f"{starling.url}/settings") as page:
+        workers = page.get_by_role("region", name="At work").locator(".worker")
+        await expect(workers).to_have_count(4)
+        await expect(workers.filter(has_text="Listens to songs")).to_contain_text("core")
+
+
 async def test_dark_colours_follow_the_system_until_one_chooses(starling: Instance, browser: Browser) -> None:
     ground = "getComputedStyle(document.documentElement).backgroundColor"
     async with visit(browser, f"{starling.url}/settings", theme="dark") as page:

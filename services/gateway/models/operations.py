@@ -72,6 +72,31 @@ class IndexState(Answer):
     position: Position
 
 
+class Worker(Answer):
+    """A process that works off commands, as it described itself a few seconds ago."""
+
+    name: str
+    service: str
+    version: str
+    host: str
+    started_at: Time
+    silent_s: float = Field(description="Seconds since it was last heard of; it says so every five.")
+    slots: int = Field(description="Commands it works on at once, at most.")
+    busy: int = Field(description="Commands it works on now.")
+    done: int = Field(description="Commands that ended here since its start.")
+    failed: int = Field(description="Those of them that did not end well.")
+    per_minute: float = Field(description="Commands that ended here in the last minute.")
+    cores: int
+    means: dict[str, str] = Field(description="What it works with, e.g. the space of its embeddings.")
+
+
+class Workers(Answer):
+    """By service and name."""
+
+    release: str | None = Field(description="The release that the coordinator leads; others than it are told why not.")
+    items: list[Worker]
+
+
 class Status(Answer):
     version: str
     tracks: TrackCounts

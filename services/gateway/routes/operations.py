@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from aiohttp import web
@@ -17,6 +18,8 @@ from services.gateway.models.operations import (
     Readiness,
     Status,
     TrackCounts,
+    Worker,
+    Workers,
 )
 from services.gateway.problems import ProblemError
 from services.gateway.queries import positions as places
@@ -68,6 +71,14 @@ async def sign_in(call: Call[None, NewSession]) -> web.Response:
     return response
 
 
+async def list_workers(call: Call[None, None]) -> Workers:
+    """Who works now."""
+    roster = call.gateway.streams.roster
+    members = await roster.members()
+    items = [Worker(**asdict(member.worker), silent_s=round(member.silent_s, 1)) for member in members]
+    return Workers(release=await roster.release(), items=items)
+
+
 async def healthz(_: Call[None, None]) -> Health:
     """The process is alive."""
     return Health(status="ok")
@@ -111,6 +122,7 @@ async def metrics(call: Call[Any, None]) -> web.Response:
 
 ENDPOINTS = (
     Endpoint("GET", "/api/v1/status", get_status, "Operations", "Show the state of everything", Status, query=Query),
+    Endpoint("GET", "/api/v1/workers", list_workers, "Operations", "List who is at work", Workers),
     Endpoint(
         "POST",
         "/api/v1/session",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from services.gateway.app import ENDPOINTS
 from shared.commands import SERVICES
 from shared.events import SyncRequested, TrackAnalysisFailed
 from shared.messages import derived_id
+from shared.streams import Worker
 from tests.given import RUN, SERVER, fetch_audio, track
 from tests.integration.gateway.api import DOCUMENT
 from tests.integration.gateway.listening import DONE, SYNC, WAITING, clustered, playlist, proposed
@@ -167,3 +169,16 @@ async def test_metrics_can_be_scraped(system: System) -> None:
     assert streams == set(SERVICES)
     routes = {sample.labels["route"] for sample in families["starling_http_requests"].samples}
     assert "/api/v1/servers" in routes
+
+
+async def test_who_is_at_work_is_listed(system: System) -> None:
+    nobody = await system.get("/api/v1/workers")
+    assert nobody == {"release": None, "items": []}
+    worker = Worker("a-1", "analyzer", "0.1.0", "attic", datetime.now(UTC), 2, 1, 7, 0, 3.0, 4, {"models": "x"})
+    await system.gateway.streams.roster.announce(worker)
+    await system.gateway.streams.roster.lead("0.1.0")
+    listed = await system.get("/api/v1/workers")
+    assert listed["release"] == "0.1.0"
+    (one,) = listed["items"]
+    assert (one["name"], one["host"], one["busy"], one["per_minute"]) == ("a-1", "attic", 1, 3.0)
+    assert one["silent_s"] < 5

@@ -12,6 +12,7 @@ import { Icon } from "../components/icon.js";
 import { LibraryForm } from "../components/library-form.js";
 import { MenuButton } from "../components/menu.js";
 import { Schedules } from "../components/schedules.js";
+import { Workers } from "../components/workers.js";
 
 const THEMES = [
   ["system", "As the system", "system"],
@@ -103,6 +104,10 @@ export function SettingsPage() {
     <section class="settings-part" aria-labelledby="schedules-title">
       <h2 id="schedules-title">Schedules</h2>
       <${Schedules} />
+    </section>
+    <section class="settings-part" aria-labelledby="workers-title">
+      <h2 id="workers-title">At work</h2>
+      <${Workers} />
     </section>
     <section class="settings-part" aria-labelledby="colours-title">
       <h2 id="colours-title">Colours</h2>
