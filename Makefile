@@ -1,11 +1,11 @@
 # make run [MUSIC=folder]   start Starling on this machine (STARLING_DATA_DIR, STARLING_PORT as you like)
 # make test                 everything that has to hold before a commit
-# make check                lint and types alone
+# make check                lint, types, and whether the files for containers and clusters are what those take
 # make bench                how fast it is
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := run
-.PHONY: run test check bench system-packages
+.PHONY: run test check bench system-packages kubectl
 
 VENV := .venv
 PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -18,12 +18,13 @@ run: $(VENV)/run.stamp
 	@exec $(VENV)/bin/starling up $${MUSIC_FOLDER:+--music "$$MUSIC_FOLDER"}
 
 test: system-packages check
-	$(VENV)/bin/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
+	$(VENV)/bin/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder --ignore=tests/deploy
 
-check: $(VENV)/dev.stamp
+check: kubectl $(VENV)/dev.stamp
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
+	$(VENV)/bin/pytest --quiet tests/deploy
 
 bench: $(VENV)/dev.stamp
 	$(VENV)/bin/python -m tests.benchmarks $${MUSIC_FOLDER:+--music "$$MUSIC_FOLDER"}
@@ -50,11 +51,7 @@ $(VENV)/bin/pip:
 	@"$(PYTHON)" -m venv $(VENV)
 
 # Programs that only tests use. As root they are installed, with no service started; others are told what to install.
-system-packages:
-	@missing=; \
-	command -v chromium >/dev/null || missing="$$missing chromium"; \
-	command -v redis-server >/dev/null || missing="$$missing redis-server"; \
-	/sbin/ldconfig -p | grep -q 'libchromaprint\.so\.1' || missing="$$missing libchromaprint1"; \
+define install-missing
 	test -z "$$missing" && exit 0; \
 	if test "$$(id -u)" != 0; then \
 		echo "The tests need more system packages; install them: sudo apt-get install$$missing" >&2; exit 1; fi; \
@@ -64,3 +61,16 @@ system-packages:
 		trap 'rm -f /usr/sbin/policy-rc.d' EXIT; \
 		printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d; chmod 755 /usr/sbin/policy-rc.d; fi; \
 	apt-get update -qq && apt-get install -qq --no-install-recommends $$missing >/dev/null
+endef
+
+system-packages:
+	@missing=; \
+	command -v chromium >/dev/null || missing="$$missing chromium"; \
+	command -v redis-server >/dev/null || missing="$$missing redis-server"; \
+	/sbin/ldconfig -p | grep -q 'libchromaprint\.so\.1' || missing="$$missing libchromaprint1"; \
+	$(install-missing)
+
+kubectl:
+	@missing=; \
+	command -v kubectl >/dev/null || missing=" kubernetes-client"; \
+	$(install-missing)
