@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 from pathlib import Path
@@ -49,9 +50,36 @@ def test_a_field_that_kubernetes_does_not_know_is_refused() -> None:
         _check({**gateway, "spec": {**gateway["spec"], "replica": 2}})
 
 
+@pytest.mark.parametrize("file", sorted((ROOT / "k8s/examples").glob("*.yaml")), ids=lambda file: file.stem)
+def test_kubernetes_takes_the_examples(file: Path) -> None:
+    thing = yaml.safe_load(file.read_text())
+    _check(thing)
+    assert thing["metadata"]["namespace"] == "starling"
+
+
+def test_the_example_of_a_folder_mounts_it_read_only_under_one_path() -> None:
+    patch = json.loads((ROOT / "k8s/examples/music-volume.json").read_text())
+    for thing in render("small"):
+        if thing["kind"] == "Deployment":
+            patched = copy.deepcopy(thing)
+            for operation in patch:
+                assert operation["op"] == "add"
+                *way, end = operation["path"].split("/")[1:]
+                place: Any = patched
+                for step in way:
+                    place = place[int(step)] if isinstance(place, list) else place[step]
+                assert end == "-"
+                place.append(operation["value"])
+            _check(patched)
+            assert patched["spec"]["template"]["spec"]["containers"][0]["volumeMounts"][-1] == {
+                "name": "music",
+                "mountPath": "/music",
+                "readOnly": True,
+            }
+
+
 def test_the_example_of_an_ingress_leads_to_the_gateway() -> None:
     ingress = yaml.safe_load((ROOT / "k8s/examples/ingress.yaml").read_text())
-    _check(ingress)
     (service,) = [t for t in render("small") if (t["kind"], t["metadata"]["name"]) == ("Service", "gateway")]
     backend = ingress["spec"]["rules"][0]["http"]["paths"][0]["backend"]["service"]
     assert backend["name"] == service["metadata"]["name"]

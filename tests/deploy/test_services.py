@@ -86,6 +86,17 @@ def test_no_secret_is_in_the_manifests(overlay: str) -> None:
             assert entry["name"] not in secrets | {"VALKEY_PASSWORD"} or "value" not in entry, name
 
 
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_every_key_of_a_secret_is_in_the_instructions(overlay: str) -> None:
+    instructions = (ROOT / "k8s/README.md").read_text()
+    for spec in _workloads(overlay).values():
+        for entry in _container(spec)["env"]:
+            if reference := entry.get("valueFrom", {}).get("secretKeyRef"):
+                assert f"secret generic {reference['name']} " in instructions
+                key = f"--from-literal={reference['key']}=" if not reference.get("optional") else reference["key"]
+                assert key in instructions
+
+
 def test_an_analyzer_knows_the_stream_server_alone() -> None:
     container = _container(_workloads("small")["analyzer"])
     sources = [entry["valueFrom"] for entry in container["env"] if "valueFrom" in entry]

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 import pytest
 from aiohttp import web
 
-from shared import healthcheck, telemetry
+from shared import health, healthcheck
 
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -35,12 +35,12 @@ async def checked(monkeypatch: pytest.MonkeyPatch, *, health_port: int, port: in
 
 
 async def test_a_worker_that_answers_on_its_health_port_is_alive(monkeypatch: pytest.MonkeyPatch) -> None:
-    async with serving(telemetry.healthz) as port:
+    async with serving(health.healthz) as port:
         assert await checked(monkeypatch, health_port=port, port=9) == 0
 
 
 async def test_a_gateway_that_answers_on_its_own_port_is_alive(monkeypatch: pytest.MonkeyPatch) -> None:
-    async with serving(telemetry.healthz) as port:
+    async with serving(health.healthz) as port:
         assert await checked(monkeypatch, health_port=9, port=port) == 0
         assert await checked(monkeypatch, health_port=0, port=port) == 0
 
