@@ -15,6 +15,7 @@ from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
 from services.gateway.models.common import Query
+from services.gateway.observing import RUN
 from services.gateway.problems import ProblemError, from_validation
 from services.gateway.state import GATEWAY, Gateway
 from shared import positions
@@ -95,11 +96,21 @@ def register(app: web.Application, endpoint: Endpoint) -> None:
         body = await _read_model(endpoint, endpoint.body, request) if endpoint.body else None
         if query is not None and query.after is not None:
             await request.app[GATEWAY].arrivals.wait(positions.pack(query.after))
-        return _respond(await endpoint.handler(Call(request, query, body)), endpoint.status)
+        result = await endpoint.handler(Call(request, query, body))
+        if run := _begun(result):
+            request[RUN] = run
+        return _respond(result, endpoint.status)
 
     app.router.add_route(endpoint.method, endpoint.path, handle)
     if endpoint.method == "GET":
         app.router.add_route("HEAD", endpoint.path, handle)
+
+
+def _begun(result: Result) -> str | None:
+    """The id of what was begun, where the answer names one."""
+    body = result.body if isinstance(result, Reply) else result
+    found = (getattr(body, name, None) for name in ("run_id", "clustering_id", "sync_id"))
+    return next((str(run) for run in found if run), None)
 
 
 def _read_query(model: type[Query], request: web.Request) -> Query:

@@ -20,6 +20,9 @@ SECONDS = Histogram(
     buckets=(0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 30),
 )
 
+RUN = web.RequestKey("run", str)
+"""The run, clustering or sync that a request began: what its commands carry as their ``run``."""
+
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -50,5 +53,11 @@ def _note(request: web.Request, status: int, seconds: float) -> None:
     ordinary = request.method in ("GET", "HEAD") and (status < 400 or request.path == "/readyz")
     # The query is left out: it says what somebody looks for.
     (log.debug if ordinary else log.info)(
-        "request", method=request.method, path=request.path, status=status, seconds=round(seconds, 4)
+        "request",
+        method=request.method,
+        path=request.path,
+        route=route,
+        status=status,
+        seconds=round(seconds, 4),
+        run=request.get(RUN),
     )

@@ -22,6 +22,7 @@ from tests.given import track
 from tests.integration.gateway.conftest import gateway, is_ready, projector
 from tests.integration.gateway.system import System, analysed, asked, discovered, folder, song
 from tests.integration.gateway.wire import Wire, wire
+from tests.integration.watching.deployment import read
 from tests.waiting import until
 
 
@@ -68,7 +69,11 @@ async def test_without_redis_asking_answers_503_and_reading_goes_on(settings: Se
         answer = await system.api.post("/api/v1/analysis", {})
         assert (answer.status, answer.body["reason"]) == (503, "store_unavailable")
         assert len((await system.get("/api/v1/servers"))["items"]) == 1
-        assert (await system.api.get("/metrics")).status == 200
+        async with system.api.client.get("/metrics") as response:
+            shown = read(await response.text())
+        assert shown.value("starling_streams_up") == 0
+        assert shown.value("starling_backlog") is None, "old figures are not shown as new ones"
+        assert shown.value("starling_index_ready") == 1
 
         to_redis.mend()
         await until(lambda: is_ready(system), "the gateway is ready again")
