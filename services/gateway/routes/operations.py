@@ -117,7 +117,7 @@ async def readyz(call: Call[None, None]) -> Reply:
 
 async def metrics(call: Call[Any, None]) -> web.Response:
     """Counters and gauges of this process, of its index, and of the streams, in Prometheus' text form."""
-    return health.exposed(REGISTRY, await call.gateway.watching.registry())
+    return await health.exposed(REGISTRY, await call.gateway.watching.registry())
 
 
 ENDPOINTS = (

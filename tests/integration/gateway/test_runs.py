@@ -6,6 +6,8 @@ import asyncio
 from pathlib import Path
 from uuid import UUID, uuid4
 
+from structlog.testing import capture_logs
+
 from shared.commands import COMMANDS, StartAnalysis
 from shared.events import (
     LibraryScanCompleted,
@@ -47,6 +49,14 @@ async def test_a_request_becomes_a_command_and_a_run_at_its_position(system: Sys
     assert shown["server_ids"] == [str(SERVER)]
     [command] = await commands(system)
     assert (str(command.run_id), command.server_ids, command.profile, command.scope) == (run, (SERVER,), "full", "all")
+
+
+async def test_the_line_of_a_request_names_the_run_that_it_began(system: System) -> None:
+    await system.tell(folder())
+    with capture_logs() as logs:
+        answer = await system.api.post("/api/v1/analysis", {"server_id": str(SERVER)})
+    (line,) = [line for line in logs if line["event"] == "request"]
+    assert (line["route"], line["status"], line["run"]) == ("/api/v1/analysis", 202, answer.body["run_id"])
 
 
 async def test_without_a_library_there_is_nothing_to_analyse(system: System) -> None:

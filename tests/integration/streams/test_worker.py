@@ -8,7 +8,10 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from prometheus_client import Gauge
+from structlog.testing import capture_logs
 
+from shared import telemetry
 from shared.commands import AnalyzeTrack
 from shared.errors import Backpressure, BadAudio, ChildCrashed, ServerUnavailable
 from shared.events import RunCancelled, TrackAnalysisFailed, TrackAnalysisSkipped
@@ -246,3 +249,54 @@ async def test_a_worker_survives_a_server_that_forgets_everything(bench: Bench) 
         await until(bench.idle, "the second command ended")
 
     assert [entry.raw.subject for entry in await _events(bench.streams)] == [f"track:{given.track(2)}"]
+
+
+async def test_every_delivery_leaves_one_line_in_the_log(bench: Bench) -> None:
+    attempts = 0
+
+    async def down_then_broken(_: AnalyzeTrack, __: Context[None]) -> Outcome:
+        nonlocal attempts
+        attempts += 1
+        if attempts == 1:
+            raise ServerUnavailable("the server does not answer")
+        raise ZeroDivisionError
+
+    with capture_logs() as logs:
+        await _send(bench.streams, 1)
+        async with bench.working(down_then_broken):
+            await until(bench.idle, "the command was buried")
+
+    lines = [line for line in logs if line["event"] == "command"]
+    assert [(line["result"], line["reason"], line["attempt"], line["delivery"]) for line in lines] == [
+        ("retry", "server_unavailable", 1, 1),
+        ("bug", None, 2, 1),
+        ("bug", None, 2, 2),
+        ("bug", None, 2, 3),
+        ("buried", "gave_up", 2, 4),
+    ]
+    assert {(line["type"], line["run"], line["subject"]) for line in lines} == {
+        ("track.analyze", str(given.RUN), f"track:{given.track(1)}")
+    }
+
+
+async def test_what_was_cut_off_leaves_a_line_too_and_its_slot_is_free(bench: Bench) -> None:
+    begun = asyncio.Event()
+
+    async def endless(_: AnalyzeTrack, __: Context[None]) -> Outcome:
+        begun.set()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    busy = telemetry.SLOTS_BUSY.labels("analyzer")
+    with capture_logs() as logs:
+        await _send(bench.streams, 1)
+        async with bench.working(endless, slots=3, grace_s=0.05):
+            await begun.wait()
+            assert (_value(telemetry.SLOTS.labels("analyzer")), _value(busy)) == (3, 1)
+    assert (_value(telemetry.SLOTS.labels("analyzer")), _value(busy)) == (0, 0)
+    assert [line["result"] for line in logs if line["event"] == "command"] == ["handed_back"]
+
+
+def _value(gauge: Gauge) -> float:
+    (metric,) = gauge.collect()
+    return metric.samples[0].value
