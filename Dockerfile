@@ -7,10 +7,11 @@ FROM ${BASE} AS build
 ENV PIP_ONLY_BINARY=:all: PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 RUN python3 -m venv /opt/starling
 WORKDIR /build
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml LICENSE ./
 # What Starling needs changes less often than Starling does, so it is a layer of its own.
-RUN mkdir services shared && touch services/__init__.py shared/__init__.py \
+RUN mkdir services shared && touch README.md services/__init__.py shared/__init__.py \
     && /opt/starling/bin/pip install --quiet .
+COPY README.md ./
 COPY services services
 COPY shared shared
 RUN /opt/starling/bin/pip install --quiet --no-deps --force-reinstall . \
@@ -21,6 +22,7 @@ RUN /opt/starling/bin/pip install --quiet --no-deps --force-reinstall . \
 FROM ${BASE}
 LABEL org.opencontainers.image.title="Starling" \
       org.opencontainers.image.description="Self-hosted music discovery: what sounds alike, and playlists of it." \
+      org.opencontainers.image.version="0.1.0" \
       org.opencontainers.image.licenses="Apache-2.0"
 COPY --from=build /opt/starling /opt/starling
 # The root file system may be read-only: what is written lies in /data and /tmp.
