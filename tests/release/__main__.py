@@ -1,0 +1,145 @@
+"""``python -m tests.release``: does the image work? Not part of ``make test``: it takes a container engine and minutes.
+
+Builds the image, starts every service from it (two analyzers) against one Valkey and one PostgreSQL of this machine,
+analyses a generated library, asks for similar songs, stops everything, and prints what it saw.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import secrets
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from cryptography.fernet import Fernet
+
+from services.up import ports
+from services.up.client import GatewayClient
+from tests import music
+from tests.release.engine import Engine
+from tests.servers import stores
+from tests.waiting import until
+
+SOURCE = Path(__file__).parent.parent.parent
+CONTAINERS = {
+    **{name: name for name in ("gateway", "fetcher", "clusterer", "syncer", "projector", "coordinator")},
+    "analyzer-1": "analyzer",
+    "analyzer-2": "analyzer",
+}
+TRACKS = 24
+TOKEN = secrets.token_hex(16)
+
+
+def main() -> int:
+    """0 when all went well."""
+    parser = argparse.ArgumentParser(prog="python -m tests.release", description=__doc__)
+    found = next((name for name in ("docker", "podman") if shutil.which(name)), "docker")
+    parser.add_argument("--engine", default=found, help="docker or podman, with options of its own")
+    parser.add_argument("--build", default="", metavar="OPTIONS", help="more options for building")
+    parser.add_argument("--run", default="", metavar="OPTIONS", help="more options for running")
+    arguments = parser.parse_args()
+    engine = Engine.of(arguments.engine, arguments.build, arguments.run)
+    print(f"built in {engine.build_image(SOURCE):.0f} s, {engine.size_mb():.0f} MB")
+    with _library() as library, stores() as environment:
+        try:
+            asyncio.run(_try(engine, environment, library))
+        except BaseException:
+            for name in engine.names:
+                print(f"--- {name}\n{engine.logs(name)}", file=sys.stderr)
+            raise
+        finally:
+            engine.remove_all()
+    return 0
+
+
+@contextmanager
+def _library() -> Iterator[Path]:
+    """A folder with songs that the user of the image can read."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        music.make_library(Path(folder), music.many_songs(TRACKS, seconds=12.0))
+        yield Path(folder)
+
+
+async def _try(engine: Engine, stores_at: dict[str, str], library: Path) -> None:
+    port = ports.choose()
+    start = time.monotonic()
+    _start_all(engine, _environment(stores_at, port), library)
+    url = f"http://127.0.0.1:{port}"
+    gateway = GatewayClient(url, TOKEN)
+    async with asyncio.timeout(120):
+        await gateway.wait_until_ready()
+    for name in CONTAINERS:
+        await until(partial(asyncio.to_thread, engine.is_healthy, name), f"{name} is healthy", seconds=60)
+    print(f"{len(CONTAINERS)} containers, all healthy after {time.monotonic() - start:.1f} s")
+    await _analyse(gateway, url)
+    for name in CONTAINERS:
+        taken, code = await asyncio.to_thread(engine.stop, name)
+        print(f"{name} ended in {taken:.1f} s with {code}")
+        assert code == 0, f"{name} did not end by itself"
+
+
+def _environment(stores_at: dict[str, str], port: int) -> dict[str, str]:
+    return {
+        **{name: value for name, value in stores_at.items() if name != "STARLING_DATA_DIR"},
+        "STARLING_PORT": str(port),
+        "STARLING_TOKEN": TOKEN,
+        "STARLING_SECRET_KEY": Fernet.generate_key().decode(),
+        "STARLING_AUDIO_STORE": "redis://",
+        "STARLING_ANALYZER_PROCESSES": "1",
+    }
+
+
+def _start_all(engine: Engine, environment: dict[str, str], library: Path) -> None:
+    """Each with a health port of its own, since they share the network of this machine."""
+    for name, service in CONTAINERS.items():
+        health = "0" if service == "gateway" else str(ports.choose())
+        own = {**environment, "STARLING_HEALTH_PORT": health}
+        if service != "gateway":
+            own["STARLING_PORT"] = "0"
+        if service == "analyzer":
+            own = {key: value for key, value in own.items() if not key.startswith("POSTGRES_")}
+        engine.start(name, service, own, library)
+
+
+async def _analyse(gateway: GatewayClient, url: str) -> None:
+    start = time.monotonic()
+    address = await gateway.analyse_folder(Path("/music"))
+    async with _session() as session:
+
+        async def get(path: str) -> Any:
+            async with session.get(path) as answer:
+                return await answer.json() if answer.status == 200 else {}
+
+        async def ended() -> bool:
+            return (await get(address)).get("state") in ("completed", "failed")
+
+        await until(ended, "the run ends", seconds=300)
+        run = await get(address)
+        print(f"run {run['state']} in {time.monotonic() - start:.1f} s: {run['totals']}")
+        assert run["state"] == "completed"
+        assert run["totals"]["analysed"] == TRACKS
+        tracks = (await get(f"{url}/api/v1/tracks?limit=1"))["items"]
+        similar = (await get(f"{url}/api/v1/tracks/{tracks[0]['id']}/similar"))["items"]
+        print(f"{len(similar)} songs sound like {tracks[0]['title']!r}")
+        assert similar
+
+
+@asynccontextmanager
+async def _session() -> AsyncIterator[aiohttp.ClientSession]:
+    timeout = aiohttp.ClientTimeout(total=20)
+    async with aiohttp.ClientSession(timeout=timeout, headers={"Authorization": f"Bearer {TOKEN}"}) as session:
+        yield session
+
+
+if __name__ == "__main__":
+    sys.exit(main())
