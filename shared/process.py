@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 
 import structlog
 
-from shared import logs, settings, telemetry
+from shared import logs, settings, telemetry, tracing
 from shared.errors import ConfigurationError
 from shared.pausing import patiently
 from shared.settings import Settings
@@ -36,10 +36,13 @@ def run(service: str, main: Main) -> None:
         loaded = settings.load()
         logs.configure(service, level=loaded.log_level, form=loaded.log_format)
         telemetry.identify(service)
+        tracing.start(service)
         asyncio.run(_run(main, loaded))
     except ConfigurationError as error:
         print(f"starling {service}: {error}", file=sys.stderr)
         raise SystemExit(2) from None
+    finally:
+        tracing.stop()
 
 
 async def _run(main: Main, loaded: Settings) -> None:

@@ -22,7 +22,7 @@ from typing import Any, Generic, TypeVar
 
 import structlog
 
-from shared import telemetry
+from shared import telemetry, tracing
 from shared.announcing import Announcer
 from shared.commands import COMMANDS, Command
 from shared.errors import Permanent, StoreUnavailable, Transient
@@ -158,7 +158,7 @@ class Worker(Generic[D]):
         result = "handed_back"
         try:
             command = await self._parse(delivery)
-            result = "buried:unreadable_command" if command is None else await self._end(delivery, command, state)
+            result = "buried:unreadable_command" if command is None else await self._traced(delivery, command, state)
         except StoreUnavailable as error:
             # Not the command's fault: it stays pending and is delivered again.
             result = f"interrupted:{error.detail}"
@@ -197,6 +197,14 @@ class Worker(Generic[D]):
             log.error("command_unreadable", service=self.service, entry=delivery.entry_id.decode(), error=str(error))
             await patiently(lambda: self._queue.bury(delivery, failure, ()))
             return None
+
+    async def _traced(self, delivery: Delivery, command: Envelope[Command], state: str | None) -> str:
+        """``_end``, as a span under whatever sent the command; what follows from it comes under this span."""
+        facts = {"starling.subject": command.subject, "starling.run": str(command.correlation_id)}
+        with tracing.span(command.message.wire_type, "CONSUMER", command.traceparent, **facts) as span:
+            result = await self._end(delivery, tracing.under(command, span.traceparent), state)
+            span.note("starling.result", result)
+            return result
 
     async def _end(self, delivery: Delivery, command: Envelope[Command], state: str | None) -> str:
         """Bring the command to an end by the error policy; returns the word for the log line."""

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 from services.gateway.arrivals import Arrivals
+from shared import tracing
 from shared.commands import COMMANDS, Command, StartAnalysis
 from shared.errors import StoreUnavailable
 from shared.events import (
@@ -76,7 +77,7 @@ class Intake:
         """Raises ``Conflict``, ``StoreUnavailable``."""
         if not self.trusted:
             raise StoreUnavailable("the Redis-protocol server has not been checked yet")
-        return await self._streams.log.append(unit)
+        return await self._streams.log.append(tracing.carried(unit))
 
     async def catch_up(self) -> None:
         """Wait until everything written down so far is visible. Raises ``ProblemError`` when it takes too long."""

@@ -10,6 +10,8 @@ from aiohttp import web
 from aiohttp.hdrs import METH_ALL
 from prometheus_client import Counter, Histogram
 
+from shared import tracing
+
 log = structlog.get_logger(__name__)
 
 REQUESTS = Counter("starling_http_requests_total", "Requests answered.", ["method", "route", "status"])
@@ -32,7 +34,7 @@ async def middleware(request: web.Request, handler: Handler) -> web.StreamRespon
     started = time.perf_counter()
     status = 499
     try:
-        response = await handler(request)
+        response = await _traced(request, handler)
     except web.HTTPException as error:
         status = error.status
         raise
@@ -43,12 +45,30 @@ async def middleware(request: web.Request, handler: Handler) -> web.StreamRespon
         _note(request, status, time.perf_counter() - started)
 
 
-def _note(request: web.Request, status: int, seconds: float) -> None:
+async def _traced(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """A request that may change something begins a trace, or goes on with the caller's."""
+    if request.method in ("GET", "HEAD", "OPTIONS"):
+        return await handler(request)
+    name = f"{_method(request)} {_route(request)}"
+    with tracing.span(name, "SERVER", request.headers.get("traceparent")) as span:
+        response = await handler(request)
+        span.note("http.response.status_code", response.status)
+        return response
+
+
+def _route(request: web.Request) -> str:
     resource = request.match_info.route.resource
-    route = resource.canonical if resource is not None else "other"
+    return resource.canonical if resource is not None else "other"
+
+
+def _method(request: web.Request) -> str:
     # A client may make up methods; each would be a series of its own for good.
-    method = request.method if request.method in METH_ALL else "other"
-    REQUESTS.labels(method, route, str(status)).inc()
+    return request.method if request.method in METH_ALL else "other"
+
+
+def _note(request: web.Request, status: int, seconds: float) -> None:
+    route = _route(request)
+    REQUESTS.labels(_method(request), route, str(status)).inc()
     SECONDS.labels(route).observe(seconds)
     ordinary = request.method in ("GET", "HEAD") and (status < 400 or request.path == "/readyz")
     # The query is left out: it says what somebody looks for.

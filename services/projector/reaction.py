@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ import structlog
 
 from services.projector import schema
 from services.projector.projections import PROJECTIONS, project
+from shared import tracing
 from shared.archive import write_archive
 from shared.errors import ConfigurationError
 from shared.follower import parse
@@ -36,8 +38,12 @@ class Projector:
     async def apply(self, connection: Connection, batch: Sequence[LogEntry]) -> None:
         """Archive, rows and notification become visible together, with the position."""
         await self._check_version(connection)
+        started_ns, events = time.time_ns(), parse(batch)
         await write_archive(connection, batch)
-        await project(connection, PROJECTIONS, parse(batch))
+        await project(connection, PROJECTIONS, events)
+        for event in events:
+            if event.traceparent:
+                tracing.record(f"project {event.message.wire_type}", event.traceparent, started_ns)
         await connection.execute("SELECT pg_notify($1, $2)", self._channel, str(batch[-1].position))
 
     async def _check_version(self, connection: Connection) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from packaging.requirements import Requirement
 
-EXTRAS = ("", "embedded")
+EXTRAS = ("", "embedded", "otel")
 
 
 def _wanted(distribution: str, extras: tuple[str, ...]) -> Iterator[str]:
@@ -20,7 +20,7 @@ def _wanted(distribution: str, extras: tuple[str, ...]) -> Iterator[str]:
 
 
 def _closure() -> set[str]:
-    """Names of everything that ``pip install starling[embedded]`` brings."""
+    """Names of everything that ``pip install starling[embedded,otel]`` brings."""
     found: set[str] = set()
     queue = list(_wanted("starling", EXTRAS))
     while queue:

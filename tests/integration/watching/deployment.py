@@ -79,10 +79,13 @@ class Deployment:
             process.kill()
             process.wait()
 
+    def url(self, name: str) -> str:
+        """Where a service listens."""
+        return f"http://127.0.0.1:{self._ports[name]}"
+
     async def ask(self, name: str, path: str) -> tuple[int, str]:
         """Status and text of a page of a service."""
-        url = f"http://127.0.0.1:{self._ports[name]}{path}"
-        async with aiohttp.ClientSession() as session, session.get(url) as answer:
+        async with aiohttp.ClientSession(self.url(name)) as session, session.get(path) as answer:
             return answer.status, await answer.text()
 
     async def scrape(self, name: str) -> Scrape:
