@@ -17,6 +17,8 @@ from shared.streams import Unit
 
 Kind = Literal["SERVER", "CONSUMER"]
 
+_SEND_S = 2.0
+
 
 @dataclass(slots=True)
 class _Means:
@@ -61,7 +63,8 @@ def start(service: str) -> None:
         ) from None
     resource = Resource.create({"service.name": f"starling-{service}", "service.version": our_version()})
     provider = TracerProvider(resource=resource, shutdown_on_exit=False)
-    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))  # sends from a thread of its own
+    # It sends from a thread of its own; a collector that is away must not keep the service from ending.
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(timeout=_SEND_S)))
     _means.provider, _means.trace = provider, trace
     _means.tracer, _means.propagator = provider.get_tracer("starling"), TraceContextTextMapPropagator()
 
