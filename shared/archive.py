@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -59,6 +59,7 @@ _REFUSED = (asyncpg.DataError, asyncpg.ProgramLimitExceededError)
 _READ = f"""
 SELECT {", ".join(_COLUMNS)} FROM event_log WHERE position > $1 AND position <= $3 ORDER BY position LIMIT $2
 """  # noqa: S608 - constants
+_WALK = f"SELECT {', '.join(_COLUMNS)} FROM event_log ORDER BY position"  # noqa: S608 - constants
 END = (1 << 63) - 1
 
 _INSERT = f"""
@@ -90,6 +91,19 @@ async def _insert(connection: Connection, entry: LogEntry, row: tuple[Any, ...])
 async def read_archive(connection: Connection, after: int, most: int, until: int = END) -> list[LogEntry]:
     """At most ``most`` archived events behind position ``after`` (up to and with ``until``), in order."""
     return [_entry(row) for row in await connection.fetch(_READ, after, most, until)]
+
+
+async def walk_archive(connection: Connection, at_once: int) -> AsyncIterator[LogEntry]:
+    """Every archived event in order, inside the caller's transaction, which fixes what there is. ``at_once`` of them
+    are in memory."""
+    async for row in connection.cursor(_WALK, prefetch=at_once):
+        yield _entry(row)
+
+
+async def archived_types(connection: Connection) -> dict[str, tuple[int, int]]:
+    """Of every type in the archive: how many events, and the newest version."""
+    rows = await connection.fetch("SELECT type, count(*), max(version) FROM event_log GROUP BY type ORDER BY type")
+    return {row[0]: (row[1], row[2]) for row in rows}
 
 
 async def archived(connection: Connection, until: int = END) -> int:

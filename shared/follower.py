@@ -70,6 +70,12 @@ def parse(batch: Sequence[LogEntry]) -> list[Envelope[Any]]:
     return parsed
 
 
+async def take_place(connection: Connection, settings: Settings, name: str) -> bool:
+    """Become the one active follower of this name for as long as ``connection`` lives; False while there is one."""
+    lock = f"{settings.tenant}:{name}"
+    return bool(await connection.fetchval("SELECT pg_try_advisory_lock(hashtextextended($1, 0))", lock))
+
+
 class Follower:
     """Runs one ``Reaction`` under ``name`` until it is told to stop."""
 
@@ -122,9 +128,8 @@ class Follower:
             connection.terminate()
 
     async def _become_active(self, connection: Connection, stop: asyncio.Event) -> bool:
-        lock = f"{self._settings.tenant}:{self.name}"
         while not stop.is_set():
-            if await connection.fetchval("SELECT pg_try_advisory_lock(hashtextextended($1, 0))", lock):
+            if await take_place(connection, self._settings, self.name):
                 self.active = True
                 telemetry.FOLLOWER_ACTIVE.labels(self.name).set(1)
                 return True

@@ -35,3 +35,8 @@ def text(position: int) -> str:
 def milliseconds(position: int) -> int:
     """When the place was written, by the clock of the Redis-protocol server."""
     return position >> _SEQUENCE_BITS
+
+
+def room(position: int) -> int:
+    """How many more places there are in the same millisecond: all that a server writes whose clock is behind it."""
+    return _SEQUENCE_MASK - (position & _SEQUENCE_MASK)

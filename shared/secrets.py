@@ -6,6 +6,7 @@ harmless and swept. The key is STARLING_SECRET_KEY (Fernet: AES-128-CBC with HMA
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -82,6 +83,23 @@ async def load(pool: Pool, settings: Settings, secret_id: UUID) -> str:
             "The stored password was encrypted with another STARLING_SECRET_KEY; set that one again, or remove the "
             "library and add it anew.",
         ) from None
+
+
+def unreadable(settings: Settings, ciphertexts: Iterable[bytes]) -> int:
+    """How many of the encrypted secrets STARLING_SECRET_KEY does not open; all of them when it is not set."""
+    try:
+        cipher = _cipher(settings)
+    except ConfigurationError:
+        return len(list(ciphertexts))
+    return sum(not _opens(cipher, ciphertext) for ciphertext in ciphertexts)
+
+
+def _opens(cipher: Fernet, ciphertext: bytes) -> bool:
+    try:
+        cipher.decrypt(ciphertext)
+    except InvalidToken:
+        return False
+    return True
 
 
 async def delete(pool: Pool, secret_id: UUID) -> None:

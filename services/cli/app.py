@@ -311,6 +311,31 @@ def replay(
         perform(context, lambda session: replaying.copy_to_stream(session, to_stream))
 
 
+@app.command("export")
+def export_(
+    context: typer.Context,
+    file: Annotated[str, typer.Argument(metavar="FILE", help="Where to; '-' is standard output.")],
+    without_secrets: Annotated[
+        bool, typer.Option("--without-secrets", help="Leave out the passwords of media servers.")
+    ] = False,
+) -> None:
+    """Write everything that cannot be rebuilt to one file: a backup, or the way to another machine."""
+    from services.cli.backup import commands
+
+    perform(context, lambda session: commands.export_to(session, file, with_secrets=not without_secrets))
+
+
+@app.command("import")
+def import_(
+    context: typer.Context,
+    file: Annotated[str, typer.Argument(metavar="FILE", help="What 'export' wrote; '-' is standard input.")],
+) -> None:
+    """Fill a new, empty Starling from such a file."""
+    from services.cli.backup import commands
+
+    perform(context, lambda session: commands.import_from(session, file))
+
+
 @app.command()
 def doctor(
     context: typer.Context,

@@ -39,8 +39,11 @@ class Session:
             return own
         from services.up.datadir import load_environment
 
-        running = load_environment(own.data_dir)
-        return self._load({name: value for name, value in running.items() if value and not os.environ.get(name)})
+        return self.settings_with(load_environment(own.data_dir))
+
+    def settings_with(self, environment: Mapping[str, str]) -> Settings:
+        """Settings of the environment and the options, completed by ``environment``. Raises ``ConfigurationError``."""
+        return self._load({name: value for name, value in environment.items() if value and not os.environ.get(name)})
 
     def api(self) -> Api:
         """The gateway: as given, else the instance that runs on the data directory, else the one on the usual port."""

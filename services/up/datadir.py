@@ -49,7 +49,8 @@ def open_data_dir(path: Path) -> Path:
     path = path.expanduser().resolve()
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        present = {entry.name for entry in path.iterdir()} - _NOT_OURS_BUT_HARMLESS
+        # The key of a Starling that moves here may have been put in place before the rest.
+        present = {entry.name for entry in path.iterdir()} - _NOT_OURS_BUT_HARMLESS - {SECRET_KEY}
         if present and LOCK not in present:
             raise ConfigurationError(
                 f"{path} holds other files; set STARLING_DATA_DIR to a new or empty folder for Starling's own data"

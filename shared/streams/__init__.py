@@ -98,6 +98,17 @@ class Streams:
         return await measure(self.client, self.keys, readers)
 
     @translated
+    async def unused(self) -> bool:
+        """True when nothing stands in the log, no command waits anywhere, and nothing was ever decided."""
+        async with self.client.pipeline(transaction=False) as pipe:
+            for stream in (self.keys.events, self.keys.dead, *self.keys.all_work_streams()):
+                pipe.xlen(stream)
+            pipe.zcard(self.keys.delayed)
+            for table in (self.keys.versions, self.keys.runs):
+                pipe.hlen(table)
+            return not any(await pipe.execute())
+
+    @translated
     async def pending(self) -> int:
         """Commands that were delivered and not yet ended, over all groups."""
         total = 0

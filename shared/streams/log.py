@@ -18,7 +18,7 @@ from shared.errors import Conflict, InvalidInput
 from shared.messages import Envelope, Raw, Send, decode_raw, derived_id, encode_raw
 from shared.streams.connection import BLOCK_MS, translated
 from shared.streams.keys import Keys
-from shared.streams.scripts import APPEND, Steps
+from shared.streams.scripts import APPEND, BEGIN, Steps
 from shared.streams.work import stream_entries
 
 _REMEMBER_S = 86_400
@@ -83,6 +83,16 @@ class EventLog:
         if answer[0] == b"conflict":
             raise Conflict(f"{answer[1].decode()} has changed in the meantime; look again and repeat")
         return Appended(positions.pack(answer[1]), repeated=answer[0] == b"again")
+
+    @translated
+    async def begin_behind(self, position: int) -> None:
+        """Make the next entry of an empty log stand behind ``position``, even where the server's clock is behind it.
+        Raises ``Conflict`` when the log is not empty."""
+        if (
+            position > positions.START
+            and await BEGIN.run(self._client, [self._keys.events], [positions.text(position)]) != 1
+        ):
+            raise Conflict("the event log holds events already; nothing can be put in front of them")
 
     @translated
     async def version(self, subject: str) -> int:

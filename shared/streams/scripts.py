@@ -43,6 +43,7 @@ COMMIT = Script("commit")
 APPEND = Script("append")
 REDRIVE = Script("redrive")
 PROMOTE = Script("promote")
+BEGIN = Script("begin")
 
 
 class Steps:

@@ -1,0 +1,1 @@
+"""``starling export`` and ``starling import``: everything that cannot be rebuilt, in one file."""
