@@ -49,10 +49,8 @@ async def export_to(session: Session, name: str, *, with_secrets: bool) -> int:
                 with_secrets=with_secrets,
                 on_progress=lambda done, total: pace.show(display, done, total),
             )
-            target.flush()
-            bytes_written = "" if name == STANDARD else f" ({size(target.tell())})"
     place = "standard output" if name == STANDARD else clean(name)
-    note(f"Exported {count(header.count, 'event')} to {place}{bytes_written}.")
+    note(f"Exported {count(header.count, 'event')} to {place} ({size(target.size)}).")
     note(_about_secrets(header, with_secrets=with_secrets))
     return OK
 

@@ -20,25 +20,44 @@ class FileTrouble(StarlingError):
     """A file cannot be written or read; says which, and why."""
 
 
+class Draft:
+    """A file that is being written; ``size`` is what was written so far, in bytes."""
+
+    def __init__(self, file: IO[bytes], place: str) -> None:
+        self.size = 0
+        self._file = file
+        self._place = place
+
+    def write(self, data: bytes) -> None:
+        """Raises ``FileTrouble``: between two databases, a plain ``OSError`` would be taken for one of theirs."""
+        with _told(self._place):
+            self._file.write(data)
+        self.size += len(data)
+
+
 @contextmanager
-def written(name: str) -> Iterator[IO[bytes]]:
+def _told(place: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise FileTrouble(
+            f"cannot write the export to {place} ({error.strerror or error}); what was there before is still there. "
+            "Make room, or name another place"
+        ) from error
+
+
+@contextmanager
+def written(name: str) -> Iterator[Draft]:
     """Where an export goes. A file is there under its name, with mode 0600, only after the body has ended well; what
     was there before stays until then. Raises ``InvalidInput``, ``FileTrouble``."""
-    try:
-        if name == STANDARD:
-            if sys.stdout.isatty():
-                raise InvalidInput("file", "a terminal cannot show an export; name a file, or send '-' into one")
-            with os.fdopen(os.dup(sys.stdout.fileno()), "wb") as stream:
-                yield stream
-        else:
-            with _draft(_target(name)) as draft:
-                yield draft
-    except OSError as error:
-        place = "standard output" if name == STANDARD else name
-        raise FileTrouble(
-            f"cannot write the export to {place} ({error.strerror or error}); there is no export there now that was "
-            "not there before. Make room, or name another place"
-        ) from error
+    if name == STANDARD:
+        if sys.stdout.isatty():
+            raise InvalidInput("file", "a terminal cannot show an export; name a file, or send '-' into one")
+        with _told("standard output"), os.fdopen(os.dup(sys.stdout.fileno()), "wb") as stream:
+            yield Draft(stream, "standard output")
+    else:
+        with _told(name), _draft(_target(name)) as file:
+            yield Draft(file, name)
 
 
 def _target(name: str) -> Path:

@@ -22,7 +22,7 @@ import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import IO, Any
+from typing import IO, Any, Protocol
 from uuid import UUID
 
 from shared import positions
@@ -132,11 +132,20 @@ def _check_events(header: Header) -> None:
             )
 
 
-class Writer:
-    """Writes an export to ``target``. Raises ``OSError`` where the target does not take it."""
+class Target(Protocol):
+    """What an export is written to."""
 
-    def __init__(self, target: IO[bytes]) -> None:
-        self._gzip = gzip.GzipFile(filename="", mode="wb", compresslevel=_LEVEL, fileobj=target, mtime=0)
+    def write(self, data: bytes, /) -> object:
+        """Take all of ``data``."""
+        ...
+
+
+class Writer:
+    """Writes an export to ``target``, whose errors go through."""
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+        self._packer = zlib.compressobj(_LEVEL, wbits=16 + zlib.MAX_WBITS)
         self._digest = hashlib.sha256()
         self._lines = 0
 
@@ -154,13 +163,14 @@ class Writer:
 
     def end(self) -> None:
         """The last line; without it the file is refused."""
-        self._gzip.write(_line({"end": self._lines, "sha256": self._digest.hexdigest()}))
-        self._gzip.close()
+        last = _line({"end": self._lines, "sha256": self._digest.hexdigest()})
+        self._target.write(self._packer.compress(last) + self._packer.flush())
 
     def _put(self, line: bytes) -> None:
         self._digest.update(line)
         self._lines += 1
-        self._gzip.write(line)
+        if packed := self._packer.compress(line):
+            self._target.write(packed)
 
 
 def verify(source: IO[bytes]) -> Header:

@@ -6,12 +6,12 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 import asyncpg
 
 from services.cli.backup.contents import SECRETS, Table, present_tables
-from services.cli.backup.format import Header, Kind, Rows, Writer
+from services.cli.backup.format import Header, Kind, Rows, Target, Writer
 from shared import positions, postgres
 from shared.archive import archived_types, walk_archive
 from shared.errors import Conflict, StoreUnavailable
@@ -52,11 +52,11 @@ class Tail:
 
 
 async def export(
-    settings: Settings, target: IO[bytes], *, with_secrets: bool = True, on_progress: Progress | None = None
+    settings: Settings, target: Target, *, with_secrets: bool = True, on_progress: Progress | None = None
 ) -> Header:
     """Write everything that cannot be rebuilt to ``target``, as it is at one moment; services may be at work.
 
-    Raises ``StoreUnavailable``, ``Conflict`` when it has to be repeated, ``OSError`` where ``target`` is full.
+    Raises ``StoreUnavailable``, ``Conflict`` when it has to be repeated, and what ``target`` raises.
     """
     streams = Streams(settings)
     connection = await postgres.open_connection(settings)
@@ -79,7 +79,7 @@ async def export(
 async def _write(
     connection: Connection,
     settings: Settings,
-    target: IO[bytes],
+    target: Target,
     tail: Tail,
     followers: dict[str, int],
     with_secrets: bool,
