@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -13,12 +15,24 @@ from pydantic import SecretStr
 from services.cli.backup.contents import KEPT_TABLES, LEFT_OUT
 from services.clusterer import store as clusterer_store
 from services.coordinator import outbox
+from services.coordinator.reaction import Coordinator
+from services.coordinator.scheduler import Scheduler
+from services.coordinator.stranded import Stranded
 from services.projector.compare import compare
 from services.syncer.journal import Journal
 from shared import positions, secrets
 from shared.commands import StartSync
 from shared.errors import LibraryUnusable
-from shared.events import RunPaused, ScheduleSet, ServerAdded, ServerChanged, SyncRequested
+from shared.events import (
+    AnalysisRequested,
+    RunPaused,
+    ScheduleFired,
+    ScheduleSet,
+    ServerAdded,
+    ServerChanged,
+    SyncRequested,
+)
+from shared.follower import Follower
 from shared.messages import Send, derived_id, encode, uuid7, wrap
 from shared.streams import Unit
 from tests import given
@@ -117,6 +131,45 @@ async def test_a_decision_is_carried_out_once_whether_it_had_been_appended_or_no
         await new.really_coordinated()
         assert [entry.raw.id for entry in await new.streams.log.page(0, 10)] == [derived_id("not yet")]
         assert (await new.streams.backlog())["syncer"] == 1
+
+
+async def test_a_schedule_that_was_kept_is_not_kept_again(home: House, move: Move) -> None:
+    """The coordinator had appended that it fired, and was exported before it read that itself."""
+    schedule = ScheduleSet(schedule_id=uuid7(), name="Hourly", kind="sync", cron="@hourly")
+    set_at = datetime(2026, 3, 1, 10, 30, tzinfo=UTC)
+    due = set_at.replace(hour=11, minute=0)
+    await home.streams.log.append(Unit(uuid7(), events=[replace(wrap(schedule), occurred_at=set_at)]))
+    await home.everything()
+    fired = ScheduleFired(schedule_id=schedule.schedule_id, due_at=due, kind="sync", run_id=uuid7(), late=False)
+    await home.streams.log.append(Unit(uuid7(), events=[replace(wrap(fired), occurred_at=due)]))
+    content = await home.exported()
+    async with move() as new:
+        await new.imported(content)
+        follower = Follower("coordinator", new.settings, new.streams, Coordinator(new.streams, new.pool))
+        scheduler = Scheduler(new.streams, new.pool, follower, lambda: due + timedelta(minutes=5))
+        follower.position = await new.position("coordinator")
+        assert await scheduler.look() == 0, "it waits until all of the past is known"
+        await new.really_coordinated()
+        follower.position = await new.position("coordinator")
+        assert await scheduler.look() == 0
+        next_hour = Scheduler(new.streams, new.pool, follower, lambda: due + timedelta(minutes=65))
+        assert await next_hour.look() == 1
+
+
+async def test_work_that_was_under_way_ends_by_name(home: House, move: Move) -> None:
+    await home.happened(AnalysisRequested(run_id=given.RUN, server_ids=(given.SERVER,), profile="fast", scope="needed"))
+    await home.everything()
+    content = await home.exported()
+    async with move() as new:
+        await new.imported(content)
+        await new.really_coordinated()
+        follower = Follower("coordinator", new.settings, new.streams, Coordinator(new.streams, new.pool))
+        follower.position = await new.position("coordinator")
+        stranded = Stranded(new.streams, new.pool, follower)
+        assert (await stranded.look(), await stranded.look()) == (0, 1)
+        await new.everything()
+        (run,) = await new.rows("SELECT state FROM runs WHERE run_id = $1", given.RUN)
+        assert run["state"] == "failed"
 
 
 async def test_a_clock_that_was_ahead_puts_nothing_out_of_order(home: House, move: Move) -> None:

@@ -1,0 +1,136 @@
+"""``starling export`` and ``starling import`` as a user calls them."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import json
+import sys
+from asyncio.subprocess import PIPE
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from services.projector.compare import compare
+from services.up.datadir import SECRET_KEY, write_private
+from services.up.postgres import PostgresServer
+from services.up.stores import standing
+from services.up.valkey import ValkeyServer
+from shared import secrets
+from shared.settings import Settings
+from tests.e2e import cli_process
+from tests.environment import clean_environment
+from tests.integration.backup.house import KEY, House, environment, house, new_house
+
+
+@pytest.fixture
+async def home(settings: Settings) -> AsyncIterator[House]:
+    """A Starling that has been lived in."""
+    with_key = settings.model_validate({**settings.model_dump(), "STARLING_SECRET_KEY": KEY})
+    async with house(with_key) as made:
+        await made.lived_in(60)
+        yield made
+
+
+async def through_a_shell(variables: dict[str, str], line: str) -> tuple[int, str]:
+    """A line of shell in which ``$starling`` is the command: its exit code and what it said on stderr."""
+    process = await asyncio.create_subprocess_exec(
+        *("sh", "-c", line),
+        stderr=PIPE,
+        env=clean_environment({**variables, "starling": f"{sys.executable} -m services.cli"}),
+    )
+    _, err = await asyncio.wait_for(process.communicate(), 60)
+    assert process.returncode is not None
+    return process.returncode, err.decode()
+
+
+async def test_out_of_one_and_into_another(
+    home: House, postgres: PostgresServer, valkey: ValkeyServer, tmp_path: Path
+) -> None:
+    file, piped = tmp_path / "library.starling", tmp_path / "piped.starling"
+    before, count = await home.contents(), await home.connection.fetchval("SELECT count(*) FROM event_log")
+
+    said = await cli_process.run(environment(home.settings), "export", str(file))
+    assert (said.code, said.out) == (0, "")
+    assert f"Exported {count} events to {file} (" in said.err
+    assert "It holds 1 password, encrypted: keep STARLING_SECRET_KEY (the file secret.key" in said.err
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert (await through_a_shell(environment(home.settings), f"$starling export - > {piped}"))[0] == 0
+    assert (
+        gzip.decompress(piped.read_bytes()).splitlines()[1:-1] == gzip.decompress(file.read_bytes()).splitlines()[1:-1]
+    )
+
+    again = await cli_process.run(environment(home.settings), "import", str(file))
+    assert again.code == 1
+    assert again.err.startswith(
+        "starling: this Starling is not empty, its table event_log holds something; import into"
+    )
+    assert await home.contents() == before
+
+    async with new_house(postgres, valkey, home.settings) as new:
+        code, err = await through_a_shell(environment(new.settings), f"$starling import - < {piped}")
+        assert (code, err.partition(" of ")[0]) == (0, f"Imported {count} events"), err
+        assert await new.contents() == before
+        assert await compare(new.settings) == []
+
+
+async def test_without_secrets_it_says_what_to_do(
+    home: House, postgres: PostgresServer, valkey: ValkeyServer, tmp_path: Path
+) -> None:
+    file = tmp_path / "library.starling"
+    said = await cli_process.run(environment(home.settings), "export", str(file), "--without-secrets")
+    assert "log in to your media servers again" in said.err
+    assert "secrets" not in json.loads(gzip.decompress(file.read_bytes()).splitlines()[0])["tables"]
+    async with new_house(postgres, valkey, home.settings) as new:
+        said = await cli_process.run(environment(new.settings), "import", str(file))
+        assert (said.code, "log in to your media servers again" in said.err) == (0, True)
+
+
+async def test_where_there_is_no_room_it_says_so_and_leaves_nothing(home: House, tmp_path: Path) -> None:
+    folder = tmp_path / "backups"
+    folder.mkdir()
+    code, err = await through_a_shell(environment(home.settings), f"ulimit -f 8; $starling export {folder}/a")
+    assert (code, err) == (
+        1,
+        f"starling: cannot write the export to {folder}/a (File too large); what was there before is still there. "
+        "Make room, or name another place\n",
+    )
+    assert list(folder.iterdir()) == []
+    code, err = await through_a_shell(environment(home.settings), "$starling export - > /dev/full")
+    assert (code, "cannot write the export to standard output (No space left on device)" in err) == (1, True)
+
+
+async def test_a_file_that_is_none_is_refused_before_anything_is_started(tmp_path: Path) -> None:
+    song, data_dir = tmp_path / "song.mp3", tmp_path / "new"
+    song.write_bytes(b"ID3")
+    for file, reason in ((song, "no whole export of Starling"), (tmp_path / "none", "cannot read")):
+        said = await cli_process.run({"STARLING_DATA_DIR": str(data_dir)}, "import", str(file))
+        assert (said.code, reason in said.err) == (1, True)
+    assert not data_dir.exists()
+
+
+async def test_a_starling_at_rest_is_filled_and_exported_by_the_command_alone(home: House, tmp_path: Path) -> None:
+    """On one machine nothing else runs: the command starts the servers, and stops them in the end."""
+    file, again, data_dir = tmp_path / "a.starling", tmp_path / "b.starling", tmp_path / "new"
+    rest = {"STARLING_DATA_DIR": str(data_dir)}
+    assert (await cli_process.run(environment(home.settings), "export", str(file))).code == 0
+    nothing = await cli_process.run(rest, "export", str(again))
+    assert (nothing.code, nothing.err.startswith(f"starling: there is no Starling on {data_dir}")) == (2, True)
+
+    said = await cli_process.run(rest, "import", str(file))
+    assert said.code == 0, said.err
+    assert "1 of 1 password cannot be read: before you start, set the STARLING_SECRET_KEY" in said.err
+    write_private(data_dir / SECRET_KEY, KEY)
+    assert (await cli_process.run(rest, "export", str(again))).code == 0
+    assert (
+        gzip.decompress(again.read_bytes()).splitlines()[1:-1] == gzip.decompress(file.read_bytes()).splitlines()[1:-1]
+    )
+
+    own = Settings.model_validate(rest)
+    async with standing(own, make=False) as found:
+        there = Settings.model_validate({**rest, **found})
+        assert await compare(there) == []
+        async with house(there) as new:
+            (secret,) = await new.rows("SELECT secret_id FROM secrets")
+            assert await secrets.load(new.pool, there, secret["secret_id"]) == "open sesame"
