@@ -1,7 +1,8 @@
 """``python -m tests.release``: does the image work? Not part of ``make test``: it takes a container engine and minutes.
 
 Builds the image, starts every service from it (two analyzers) against one Valkey and one PostgreSQL of this machine,
-analyses a generated library, asks for similar songs, stops everything, and prints what it saw.
+analyses a generated library, makes a playlist of similar songs and writes it beside the music, stops everything, and
+prints what it saw.
 """
 
 from __future__ import annotations
@@ -67,6 +68,9 @@ def _library() -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)
         music.make_library(Path(folder), music.many_songs(TRACKS, seconds=12.0))
+        playlists = Path(folder, "Starling")
+        playlists.mkdir()
+        playlists.chmod(0o777)
         yield Path(folder)
 
 
@@ -81,7 +85,10 @@ async def _try(engine: Engine, stores_at: dict[str, str], library: Path) -> None
     for name in CONTAINERS:
         await until(partial(asyncio.to_thread, engine.is_healthy, name), f"{name} is healthy", seconds=60)
     print(f"{len(CONTAINERS)} containers, all healthy after {time.monotonic() - start:.1f} s")
-    await _analyse(gateway, url)
+    address = await gateway.analyse_folder(Path("/music"))
+    async with _session(url) as session:
+        await _analysed(session, address.removeprefix(url))
+        await _playlist(session, library)
     for name in CONTAINERS:
         taken, code = await asyncio.to_thread(engine.stop, name)
         print(f"{name} ended in {taken:.1f} s with {code}")
@@ -108,36 +115,55 @@ def _start_all(engine: Engine, environment: dict[str, str], library: Path) -> No
             own["STARLING_PORT"] = "0"
         if service == "analyzer":
             own = {key: value for key, value in own.items() if not key.startswith("POSTGRES_")}
-        engine.start(name, service, own, library)
+        volumes = [f"{library}:/music:ro"]
+        if service == "syncer":
+            volumes.append(f"{library}/Starling:/music/Starling")
+        engine.start(name, service, own, volumes)
 
 
-async def _analyse(gateway: GatewayClient, url: str) -> None:
+async def _analysed(session: aiohttp.ClientSession, address: str) -> None:
     start = time.monotonic()
-    address = await gateway.analyse_folder(Path("/music"))
-    async with _session() as session:
+    run = await _ended(session, address)
+    print(f"run {run['state']} after {time.monotonic() - start:.1f} s: {run['totals']}")
+    assert run["state"] == "completed"
+    assert run["totals"]["analysed"] == TRACKS
 
-        async def get(path: str) -> Any:
-            async with session.get(path) as answer:
-                return await answer.json() if answer.status == 200 else {}
 
-        async def ended() -> bool:
-            return (await get(address)).get("state") in ("completed", "failed")
+async def _playlist(session: aiohttp.ClientSession, library: Path) -> None:
+    """Of similar songs, and then as a file in the one folder that can be written to."""
+    tracks = await _call(session, "GET", "/api/v1/tracks?limit=1")
+    body = {"name": "From the image", "similar_to": [tracks["items"][0]["id"]], "n": 10}
+    playlist = await _call(session, "POST", "/api/v1/playlists", body)
+    sync = await _call(session, "POST", f"/api/v1/playlists/{playlist['id']}/sync", {})
+    ended = await _ended(session, f"/api/v1/sync/{sync['sync_id']}?after={sync['position']}")
+    files = {file.name: len(file.read_text().splitlines()) for file in (library / "Starling").glob("*.m3u8")}
+    print(f"sync {ended['state']}: {files}")
+    assert len(files) == 1
 
-        await until(ended, "the run ends", seconds=300)
-        run = await get(address)
-        print(f"run {run['state']} in {time.monotonic() - start:.1f} s: {run['totals']}")
-        assert run["state"] == "completed"
-        assert run["totals"]["analysed"] == TRACKS
-        tracks = (await get(f"{url}/api/v1/tracks?limit=1"))["items"]
-        similar = (await get(f"{url}/api/v1/tracks/{tracks[0]['id']}/similar"))["items"]
-        print(f"{len(similar)} songs sound like {tracks[0]['title']!r}")
-        assert similar
+
+async def _ended(session: aiohttp.ClientSession, address: str) -> Any:
+    """What is there once it does not go on any more."""
+
+    async def over() -> bool:
+        async with session.get(address) as answer:  # 404 until the projector has come to it
+            content = await answer.json()
+            return answer.status == 200 and content["state"] in ("completed", "failed", "cancelled")
+
+    await until(over, f"{address} ends", seconds=300)
+    return await _call(session, "GET", address)
+
+
+async def _call(session: aiohttp.ClientSession, method: str, path: str, body: Any = None) -> Any:
+    async with session.request(method, path, json=body) as answer:
+        content = await answer.json()
+        assert answer.status < 300, f"{method} {path}: {content}"
+        return content
 
 
 @asynccontextmanager
-async def _session() -> AsyncIterator[aiohttp.ClientSession]:
-    timeout = aiohttp.ClientTimeout(total=20)
-    async with aiohttp.ClientSession(timeout=timeout, headers={"Authorization": f"Bearer {TOKEN}"}) as session:
+async def _session(url: str) -> AsyncIterator[aiohttp.ClientSession]:
+    headers, timeout = {"Authorization": f"Bearer {TOKEN}"}, aiohttp.ClientTimeout(total=20)
+    async with aiohttp.ClientSession(url, timeout=timeout, headers=headers) as session:
         yield session
 
 

@@ -38,11 +38,12 @@ class Engine:
         """Of the image, with its base."""
         return int(self._do("image", "inspect", "--format", "{{.Size}}", IMAGE)) / 1e6
 
-    def start(self, name: str, service: str, environment: Mapping[str, str], music: Path) -> None:
+    def start(self, name: str, service: str, environment: Mapping[str, str], volumes: Sequence[str]) -> None:
         """Run a service, confined as the compose file does it, in the network of this machine."""
         container = self.names[name] = f"starling-release-{os.getpid()}-{name}"
         variables = [f"--env={key}={value}" for key, value in environment.items()]
-        options = ["--detach", "--init", "--network", "host", "--name", container, "--volume", f"{music}:/music:ro"]
+        options = ["--detach", "--init", "--network", "host", "--name", container]
+        options += [f"--volume={volume}" for volume in volumes]
         self._do("run", *self.run, *options, *CONFINED, *variables, IMAGE, "python", "-m", f"services.{service}")
 
     def is_healthy(self, name: str) -> bool:
