@@ -111,7 +111,7 @@ def test_every_container_is_confined(file: str) -> None:
         assert service["cap_drop"] == ["ALL"], name
         assert service["security_opt"] == ["no-new-privileges:true"], name
         assert service["restart"] == "unless-stopped", name
-        assert set(service["deploy"]["resources"]["limits"]) == {"cpus", "memory"}, name
+        assert set(service["deploy"]["resources"]["limits"]) == {"memory"}, name
 
 
 def test_music_is_never_writable_but_for_the_folder_of_the_playlists() -> None:
