@@ -21,7 +21,8 @@ from shared import secrets
 from shared.settings import Settings
 from tests.e2e import cli_process
 from tests.environment import clean_environment
-from tests.integration.backup.house import KEY, House, environment, house, new_house
+from tests.instance import Instance
+from tests.integration.backup.house import KEY, House, environment, header_of, house, new_house
 
 
 @pytest.fixture
@@ -134,3 +135,30 @@ async def test_a_starling_at_rest_is_filled_and_exported_by_the_command_alone(ho
         async with house(there) as new:
             (secret,) = await new.rows("SELECT secret_id FROM secrets")
             assert await secrets.load(new.pool, there, secret["secret_id"]) == "open sesame"
+
+
+async def test_an_instance_starts_on_what_was_imported_and_can_be_exported_while_it_runs(
+    home: House, tmp_path: Path
+) -> None:
+    file, again, data_dir = tmp_path / "a.starling", tmp_path / "b.starling", tmp_path / "new"
+    assert (await cli_process.run(environment(home.settings), "export", str(file))).code == 0
+    data_dir.mkdir()
+    write_private(data_dir / SECRET_KEY, KEY)  # put there first
+    rest = {"STARLING_DATA_DIR": str(data_dir)}
+    said = await cli_process.run(rest, "import", str(file))
+    assert (said.code, "cannot be read" in said.err) == (0, False), said.err
+
+    instance = Instance(data_dir, tmp_path)
+    try:
+        await asyncio.to_thread(instance.start)
+        servers = (await instance.get("/api/v1/servers"))["items"]
+        expected = await home.rows("SELECT name FROM servers WHERE NOT removed")
+        assert sorted(server["name"] for server in servers) == sorted(row["name"] for row in expected) != []
+        assert (await cli_process.run(rest, "export", str(again))).code == 0
+        refused = await cli_process.run(rest, "import", str(again))
+        assert (refused.code, "is at work; stop Starling" in refused.err) == (1, True)
+        assert await asyncio.to_thread(instance.stop) == 0
+    finally:
+        instance.kill()
+    old, new = header_of(file.read_bytes()), header_of(again.read_bytes())
+    assert new.until >= old.until and new.count >= old.count
