@@ -106,6 +106,12 @@ async def archived_types(connection: Connection) -> dict[str, tuple[int, int]]:
     return {row[0]: (row[1], row[2]) for row in rows}
 
 
+async def archived_until(connection: Connection) -> int:
+    """Position of the last archived event. After an import, or when the stream server was lost, the log itself is empty
+    and this is where the past ends."""
+    return int(await connection.fetchval("SELECT max(position) FROM event_log") or positions.START)
+
+
 async def archived(connection: Connection, until: int = END) -> int:
     """How many events the archive holds, up to and with position ``until``."""
     return int(await connection.fetchval("SELECT count(*) FROM event_log WHERE position <= $1", until))

@@ -16,7 +16,8 @@ import structlog
 
 from services.coordinator.policies import chains, schedules
 from services.coordinator.policies.schedules import Schedule
-from shared import positions, postgres
+from shared import postgres
+from shared.archive import archived_until
 from shared.commands import ImportPlays, StartAnalysis
 from shared.cron import next_at
 from shared.errors import Conflict, InvalidInput
@@ -103,7 +104,8 @@ class Scheduler:
         """Start what is due; how many schedules fired. After a start nothing fires before everything that had happened
         until then is known: some of it may be firings. Raises ``StoreUnavailable``."""
         if self._know_from is None:
-            self._know_from = max(await self._streams.log.last(), await self._archived_until())
+            async with postgres.translated(), self._pool.acquire(timeout=10.0) as connection:
+                self._know_from = max(await self._streams.log.last(), await archived_until(connection))
         if self._follower.position < self._know_from:
             return 0
         now = self._clock()
@@ -111,11 +113,6 @@ class Scheduler:
             firings = [firing for one in await schedules.enabled(connection) if (firing := _due(one, now))]
             units = [await _unit(connection, firing) for firing in firings]
         return sum([await self._append(unit, now) for unit in units])
-
-    async def _archived_until(self) -> int:
-        """The end of the archive: after an import, or when the stream server was lost, the log itself is empty."""
-        async with postgres.translated(), self._pool.acquire(timeout=10.0) as connection:
-            return int(await connection.fetchval("SELECT max(position) FROM event_log") or positions.START)
 
     async def _append(self, unit: Unit, now: datetime) -> int:
         events = [replace(event, occurred_at=now) for event in unit.events]

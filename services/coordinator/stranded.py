@@ -12,6 +12,7 @@ import structlog
 
 from services.coordinator.policies import analysis_runs, clusterings, syncs
 from shared import postgres
+from shared.archive import archived_until
 from shared.commands import SERVICES
 from shared.follower import Follower
 from shared.streams import Streams
@@ -36,7 +37,8 @@ class Stranded:
     async def look(self) -> int:
         """End open runs if they are stranded; how many events that took."""
         backlog = await self._streams.backlog()
-        last = await self._streams.log.last()
+        async with postgres.translated(), self._pool.acquire(timeout=10.0) as connection:
+            last = max(await self._streams.log.last(), await archived_until(connection))
         if any(backlog[name] for name in (*SERVICES, "delayed")) or self._follower.position < last:
             self._quiet_at = None
             return 0
