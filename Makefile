@@ -5,7 +5,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := run
-.PHONY: run test check bench system-packages kubectl
+.PHONY: run test check lint types tests deploy-files bench system-packages kubectl
 
 VENV := .venv
 PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -17,13 +17,23 @@ export MUSIC_FOLDER := $(value MUSIC)
 run: $(VENV)/run.stamp
 	@exec $(VENV)/bin/starling up $${MUSIC_FOLDER:+--music "$$MUSIC_FOLDER"}
 
-test: system-packages check
-	$(VENV)/bin/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder --ignore=tests/deploy
+# The types are looked at while the tests run, with the time that these leave.
+test: system-packages kubectl lint
+	@$(MAKE) --no-print-directory --jobs 2 types tests
 
-check: kubectl $(VENV)/dev.stamp
+check: lint types deploy-files
+
+lint: $(VENV)/dev.stamp
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
-	$(VENV)/bin/mypy
+
+types: $(VENV)/dev.stamp
+	nice $(VENV)/bin/mypy
+
+tests: $(VENV)/dev.stamp
+	$(VENV)/bin/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
+
+deploy-files: kubectl $(VENV)/dev.stamp
 	$(VENV)/bin/pytest --quiet tests/deploy
 
 bench: $(VENV)/dev.stamp

@@ -50,16 +50,17 @@ class House(World):
         while batch := await self.streams.log.page(follower.position, 500):
             await follower.step(self.connection, batch)
 
-    async def really_coordinated(self) -> None:
-        """The same by the coordinator's own loop, from the archive on."""
+    async def really_coordinated(self, appended: int = 0) -> None:
+        """The same by the coordinator's own loop, from the archive on, until the log holds so many events."""
         stop = asyncio.Event()
         reaction = Coordinator(self.streams, self.pool)
         follower = Follower("coordinator", self.settings, self.streams, reaction, archive=read_archive)
         running = asyncio.create_task(follower.run(stop))
 
         async def at_the_end() -> bool:
-            return follower.active and follower.position == max(
-                await self.position("projector"), await self.streams.log.last()
+            there = max(await self.position("projector"), await self.streams.log.last())
+            return (
+                follower.active and follower.position == there and len(await self.streams.log.page(0, 10)) >= appended
             )
 
         try:

@@ -21,7 +21,7 @@ from tests.integration.backup.house import House, environment, header_of
 from tests.integration.projector.history import History
 from tests.waiting import until
 
-SOME, MANY = 15_000, 50_000
+SOME, MANY = 8_000, 30_000
 
 
 def started(settings: Settings, *arguments: str) -> subprocess.Popen[bytes]:

@@ -128,7 +128,7 @@ async def test_a_decision_is_carried_out_once_whether_it_had_been_appended_or_no
     content = await home.exported()
     async with move() as new:
         await new.imported(content)
-        await new.really_coordinated()
+        await new.really_coordinated(appended=1)
         assert [entry.raw.id for entry in await new.streams.log.page(0, 10)] == [derived_id("not yet")]
         assert (await new.streams.backlog())["syncer"] == 1
 

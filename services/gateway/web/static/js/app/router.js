@@ -3,7 +3,7 @@
 import { signal } from "./view.js";
 import { keepForTab, fromTab } from "./memory.js";
 
-const RESTORE_MS = 1500;
+const RESTORE_MS = 15000;
 const KEPT_POSITIONS = 100;
 
 const positions = new Map(fromTab("scroll") ?? []);
