@@ -18,7 +18,7 @@ run: $(VENV)/run.stamp
 	@exec $(VENV)/bin/starling up $${MUSIC_FOLDER:+--music "$$MUSIC_FOLDER"}
 
 # The types are looked at while the tests run, with the time that these leave.
-test: system-packages kubectl lint
+test: system-packages lint
 	@$(MAKE) --no-print-directory --jobs 2 types tests
 
 check: lint types deploy-files
@@ -78,6 +78,7 @@ system-packages:
 	command -v chromium >/dev/null || missing="$$missing chromium"; \
 	command -v redis-server >/dev/null || missing="$$missing redis-server"; \
 	/sbin/ldconfig -p | grep -q 'libchromaprint\.so\.1' || missing="$$missing libchromaprint1"; \
+	command -v kubectl >/dev/null || missing="$$missing kubernetes-client"; \
 	$(install-missing)
 
 kubectl:

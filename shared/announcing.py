@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 
@@ -12,11 +13,28 @@ import structlog
 
 from shared.errors import ConfigurationError, StoreUnavailable
 from shared.pausing import patiently, pause
-from shared.release import our_version
-from shared.streams import Pace, Roster, Worker, refusal
+from shared.release import our_version, refusal
+from shared.streams import Roster, Worker
 from shared.streams.roster import EVERY_S
 
 log = structlog.get_logger(__name__)
+
+
+class _Pace:
+    """How many things happened in the last minute."""
+
+    def __init__(self) -> None:
+        self._moments: list[float] = []
+
+    def count(self) -> None:
+        """One more."""
+        self._moments.append(time.monotonic())
+
+    def per_minute(self) -> float:
+        """Things in the last 60 s."""
+        since = time.monotonic() - 60.0
+        self._moments = [moment for moment in self._moments if moment > since]
+        return float(len(self._moments))
 
 
 class Announcer:
@@ -32,7 +50,7 @@ class Announcer:
         self._busy = busy
         self._means = means
         self._started_at = datetime.now(UTC)
-        self._pace = Pace()
+        self._pace = _Pace()
         self._done = 0
         self._failed = 0
 

@@ -9,15 +9,23 @@ _CGROUP_LIMITS = ("sys/fs/cgroup/memory.max", "sys/fs/cgroup/memory/memory.limit
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
+def own_bytes(pid: int) -> int:
+    """Resident memory of a process alone; 0 for one that is gone."""
+    try:
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE
+    except (OSError, IndexError):
+        return 0
+
+
 def resident_bytes(pid: int) -> int:
     """Resident memory of a process and all its descendants; what they share counts for each. 0 for one that is gone."""
     try:
-        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+        own = own_bytes(pid)
         tasks = list(Path(f"/proc/{pid}/task").iterdir())
         children = [int(child) for task in tasks for child in (task / "children").read_text().split()]
-    except (OSError, IndexError):
+    except OSError:
         return 0  # it ended while we looked
-    return pages * _PAGE + sum(resident_bytes(child) for child in children)
+    return own + sum(resident_bytes(child) for child in children)
 
 
 def limit_bytes(root: Path = Path("/")) -> int | None:

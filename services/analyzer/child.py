@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any, Final
 
 _PR_SET_PDEATHSIG: Final = 1
-_PR_SET_NO_NEW_PRIVS: Final = 38
 _NICE: Final = 5
 _OPEN_FILES: Final = 64
 _ADDRESS_SPACE_SLACK_MB: Final = 2048
@@ -31,7 +30,6 @@ def die_with(parent: int) -> None:
         return
     libc = ctypes.CDLL(None, use_errno=True)
     libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     if os.getppid() != parent:
         os._exit(1)
 

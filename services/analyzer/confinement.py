@@ -62,13 +62,15 @@ class _Program(ctypes.Structure):
 
 def confine() -> bool:
     """Forbid them to this process and whatever comes of it. False where the system has no such means."""
+    if sys.platform != "linux":
+        return False
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     architecture = _ARCHITECTURES.get(platform.machine())
-    if sys.platform != "linux" or architecture is None:
+    if architecture is None:
         return False
     instructions = _filter(architecture)
     program = _Program(len(instructions), b"".join(instructions))
-    libc = ctypes.CDLL(None, use_errno=True)
-    libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     refused: int = libc.prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.byref(program), 0, 0)
     return refused == 0
 

@@ -25,6 +25,7 @@ from services.analyzer import wire
 from services.analyzer.analysis import Analysis
 from shared.errors import BadAudio, ChildCrashed
 from shared.events import Profile
+from shared.memory import own_bytes
 
 log = structlog.get_logger(__name__)
 
@@ -39,7 +40,6 @@ _TRACKS_PER_CHILD: Final = 500
 """After that many a child is replaced, so that whatever the libraries leak stays small."""
 _BROKEN: Final = (OSError, EOFError, ValueError, TypeError, TimeoutError)
 """What reading from a child that died, or went wild, raises."""
-_PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 _KEPT_VARIABLES: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "VIRTUAL_ENV")
 _ONE_THREAD: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
@@ -106,10 +106,7 @@ class _Child:
 
     def resident_mb(self) -> float:
         """Memory in use now; 0 where the system does not tell, or the process is gone."""
-        try:
-            return int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1]) * _PAGE / (1 << 20)
-        except (OSError, IndexError):
-            return 0.0
+        return own_bytes(self.process.pid) / (1 << 20)
 
     async def kill(self) -> None:
         """End the process, whatever it is doing, and wait until it is gone."""

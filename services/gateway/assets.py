@@ -43,14 +43,13 @@ class Asset:
 
     def answer(self, request: web.Request, caching: str | None = None) -> web.Response:
         """It, or 304 to a browser that has it."""
-        zipped = self.packed is not None and "gzip" in request.headers.get("Accept-Encoding", "")
+        packed = self.packed if "gzip" in request.headers.get("Accept-Encoding", "") else None
         headers = {"Vary": "Accept-Encoding"} | ({"Cache-Control": caching} if caching else {})
         if any(tag.value == self.digest for tag in request.if_none_match or ()):
             response = web.Response(status=304, headers=headers)
         else:
-            body = self.packed if zipped and self.packed is not None else self.body
-            headers |= {"Content-Type": self.content_type} | ({"Content-Encoding": "gzip"} if zipped else {})
-            response = web.Response(body=body, headers=headers)
+            headers |= {"Content-Type": self.content_type} | ({"Content-Encoding": "gzip"} if packed else {})
+            response = web.Response(body=packed or self.body, headers=headers)
         response.etag = ETag(self.digest, is_weak=True)
         return response
 

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 
 import setproctitle
 
-from services.up.tether import PR_SET_PDEATHSIG
+from services.up.tether import tie
 
 NEXT_ORDER = b"."
 
@@ -132,10 +132,7 @@ def _report(orders: socket.socket, line: str) -> None:
 def _become(server: int, order_file: int, output: int) -> Order:
     """Everything that belongs to a process of its own."""
     os.setsid()
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != server:
-        sys.exit("the fork server is gone")
+    tie(ctypes.CDLL(None, use_errno=True), server, signal.SIGKILL)
     with open(os.devnull, "rb") as nothing:  # noqa: PTH123
         os.dup2(nothing.fileno(), 0)
     os.dup2(output, 1)

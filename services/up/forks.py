@@ -64,11 +64,6 @@ class ForkServer:
         self._expected: deque[asyncio.Future[Fork]] = deque()
         self._forks: dict[int, Fork] = {}
 
-    @property
-    def pid(self) -> int | None:
-        """Its process id; None while there is none."""
-        return self._process.pid if self._process is not None and self._process.returncode is None else None
-
     def start(self) -> None:
         """Begin with the imports, unless it runs."""
         if self._life is not None and not self._life.done():

@@ -16,6 +16,7 @@ import asyncpg
 from services.up import binaries
 from services.up.process import Account, Launch, exited, kill, spawn
 from services.up.server import ServerProcess
+from shared.durable import sync
 from shared.errors import ConfigurationError, StoreUnavailable
 
 # A household's library beside everything else on one machine. No socket in the file system, so the password is the
@@ -110,7 +111,7 @@ class PostgresServer(ServerProcess):
         if code != 0:
             raise StoreUnavailable(f"PostgreSQL's initdb failed; {self.log_path} says:\n{self._log_tail(1500).strip()}")
         draft.rename(self.cluster)
-        _sync_folder(self.data_dir)
+        sync(self.data_dir)
 
     @staticmethod
     def _inside(folder: Path) -> Path:
@@ -186,14 +187,6 @@ def _make_empty(folder: Path, account: Account | None) -> None:
     folder.mkdir(mode=0o700)
     if account is not None:
         os.chown(folder, account.uid, account.gid)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 async def _finish(launch: Launch, timeout_s: float = 60.0) -> int:

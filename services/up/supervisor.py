@@ -16,7 +16,7 @@ from typing import Any
 
 from cryptography.fernet import Fernet
 
-from services.up import ports
+from services.up import ports, stores
 from services.up.client import GatewayClient
 from services.up.datadir import (
     SECRET_KEY,
@@ -29,10 +29,8 @@ from services.up.datadir import (
 )
 from services.up.forks import ForkServer
 from services.up.output import Output
-from services.up.postgres import PostgresServer
 from services.up.server import ServerProcess
 from services.up.service import Backoff, Program, Service, wait_for
-from services.up.valkey import ValkeyServer
 from shared.errors import ConfigurationError, StarlingError, StoreUnavailable
 from shared.settings import Settings
 
@@ -70,7 +68,7 @@ class Supervisor:
         self._forced = asyncio.Event()
         self._asked_at = 0.0
         self._failure: BaseException | None = None
-        self._servers: dict[str, PostgresServer | ValkeyServer] = {}
+        self._servers: stores.Servers = {}
         self._services: list[Service] = []
         self._environment: dict[str, str] = {}
         self._data_dir = Path()
@@ -115,12 +113,9 @@ class Supervisor:
         }
         if settings.redis_url.get_secret_value():
             self._environment["REDIS_URL"] = settings.redis_url.get_secret_value()
-        else:
-            self._servers["valkey"] = ValkeyServer(folder / "valkey", durability=settings.durability)
         if settings.postgres_host:
             self._environment |= _configured_postgres(settings)
-        else:
-            self._servers["postgres"] = PostgresServer(folder / "postgres")
+        self._servers = stores.embedded(settings, folder)
 
     def _listen_to_signals(self) -> None:
         for number in (SIGINT, SIGTERM, SIGHUP):
@@ -137,9 +132,7 @@ class Supervisor:
             self._forced.set()
 
     async def _start_servers(self) -> None:
-        async with asyncio.TaskGroup() as group:
-            for server in self._servers.values():
-                group.create_task(server.start())
+        await stores.start(self._servers)
         for server in self._servers.values():
             self._environment |= server.environment()
 
@@ -228,7 +221,7 @@ class Supervisor:
         await asyncio.wait({task, stop}, return_when=asyncio.FIRST_COMPLETED)
         await _cancel([stop])
         if task.done():
-            _raise_first(task)
+            task.result()
         await _cancel([task])
 
     async def _stop_services(self, tasks: Iterable[asyncio.Task[None]]) -> None:
@@ -300,13 +293,6 @@ def _replica(data_dir: Path) -> str:
 
 def _known(pids: dict[str, int | None]) -> dict[str, int]:
     return {name: pid for name, pid in pids.items() if pid is not None}
-
-
-def _raise_first(task: asyncio.Task[None]) -> None:
-    try:
-        task.result()
-    except* (StarlingError, OSError) as group:
-        raise group.exceptions[0] from None
 
 
 async def _cancel(tasks: Iterable[asyncio.Task[Any]]) -> None:

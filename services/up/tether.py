@@ -23,6 +23,14 @@ def command(death_signal: int, uid: int = -1, gid: int = -1) -> list[str]:
     return [sys.executable, "-I", "-S", __file__, str(os.getpid()), str(int(death_signal)), str(uid), str(gid)]
 
 
+def tie(libc: ctypes.CDLL, parent: int, death_signal: int) -> None:
+    """Get ``death_signal`` when the parent ends; end now if it has ended already."""
+    if sys.platform == "linux" and libc.prctl(PR_SET_PDEATHSIG, death_signal, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG) failed")
+    if os.getppid() != parent:
+        sys.exit("the parent is gone")
+
+
 def main(arguments: list[str]) -> None:
     parent, death_signal, uid, gid = (int(argument) for argument in arguments[:4])
     # Everything that is read from disk is read before the rights are gone: Python may live under a closed folder.
@@ -31,10 +39,7 @@ def main(arguments: list[str]) -> None:
         os.setgroups([])
         os.setgid(gid)
         os.setuid(uid)
-    if sys.platform == "linux" and libc.prctl(PR_SET_PDEATHSIG, death_signal, 0, 0, 0) != 0:
-        raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG) failed")
-    if os.getppid() != parent:
-        sys.exit("the parent is gone")
+    tie(libc, parent, death_signal)
     # Python ignores these two, and what is ignored stays ignored in the next program.
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     signal.signal(signal.SIGXFSZ, signal.SIG_DFL)

@@ -18,7 +18,7 @@ from shared.streams.dead import DeadLetter
 from shared.streams.figures import Figures, measure
 from shared.streams.keys import Keys
 from shared.streams.log import Appended, EventLog, LogEntry, Unit
-from shared.streams.roster import Member, Pace, Roster, Worker, refusal
+from shared.streams.roster import Member, Roster, Worker
 from shared.streams.scripts import PROMOTE, REDRIVE, Steps
 from shared.streams.work import Delivery, WorkQueue
 
@@ -30,13 +30,11 @@ __all__ = [
     "Figures",
     "LogEntry",
     "Member",
-    "Pace",
     "Roster",
     "Streams",
     "Unit",
     "WorkQueue",
     "Worker",
-    "refusal",
 ]
 
 

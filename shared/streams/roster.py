@@ -1,9 +1,8 @@
-"""Who is at work: workers say so every few seconds, and which release the system is, so that misfits stay out."""
+"""Who is at work: workers say so every few seconds, and which release the system is."""
 
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -102,38 +101,3 @@ def _read(body: bytes) -> Worker:
     told = json.loads(body)
     known = {name: told[name] for name in Worker.__dataclass_fields__ if name in told}
     return Worker(**{**known, "started_at": datetime.fromtimestamp(known["started_at"], UTC)})
-
-
-def refusal(service: str, ours: str, leading: str | None) -> str | None:
-    """Why a worker of release ``ours`` may not work in a system of release ``leading``; None if it may: of the same
-    release, or one minor release behind."""
-    mine, theirs = _release(ours), _release(leading or "")
-    if mine is None or theirs is None or (mine[0] == theirs[0] and theirs[1] - mine[1] in (0, 1)):
-        return None
-    what = "newer: upgrade the coordinator first" if mine > theirs else "too old: upgrade this worker"
-    return f"this {service} is Starling {ours} and the system is Starling {leading}, for which it is {what}"
-
-
-def _release(version: str) -> tuple[int, int] | None:
-    parts = version.split(".")
-    try:
-        return int(parts[0]), int(parts[1])
-    except (IndexError, ValueError):
-        return None
-
-
-class Pace:
-    """How many things happened in the last minute."""
-
-    def __init__(self) -> None:
-        self._moments: list[float] = []
-
-    def count(self) -> None:
-        """One more."""
-        self._moments.append(time.monotonic())
-
-    def per_minute(self) -> float:
-        """Things in the last 60 s."""
-        since = time.monotonic() - 60.0
-        self._moments = [moment for moment in self._moments if moment > since]
-        return float(len(self._moments))

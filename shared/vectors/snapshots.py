@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 import shutil
 import tempfile
@@ -28,6 +27,7 @@ import numpy.typing as npt
 import structlog
 
 from shared import positions
+from shared.durable import sync
 from shared.vectors.graph import Graph
 
 log = structlog.get_logger(__name__)
@@ -82,12 +82,12 @@ class SnapshotFolder:
         sums = {name: _checksum(draft / name) for name in (_GRAPH, _TRACKS)}
         (draft / _ABOUT).write_text(json.dumps({**asdict(about), "checksums": sums}))
         for name in (_GRAPH, _TRACKS, _ABOUT):
-            _sync(draft / name)
+            sync(draft / name)
         _read(draft, about.space, about.dimensions)
         target = self._folder / positions.text(about.position)
         shutil.rmtree(target, ignore_errors=True)
         draft.rename(target)
-        _sync(self._folder)
+        sync(self._folder)
         self._prune()
         return target
 
@@ -137,11 +137,3 @@ def _checksum(path: Path) -> str:
         while block := file.read(_BLOCK):
             digest.update(block)
     return digest.hexdigest()
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

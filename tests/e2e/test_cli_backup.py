@@ -20,9 +20,9 @@ from services.up.valkey import ValkeyServer
 from shared import secrets
 from shared.settings import Settings
 from tests.e2e import cli_process
-from tests.environment import clean_environment
+from tests.environment import clean_environment, environment_of
 from tests.instance import Instance
-from tests.integration.backup.house import KEY, House, environment, header_of, house, new_house
+from tests.integration.backup.house import KEY, House, header_of, house, new_house
 
 
 @pytest.fixture
@@ -52,17 +52,17 @@ async def test_out_of_one_and_into_another(
     file, piped = tmp_path / "library.starling", tmp_path / "piped.starling"
     before, count = await home.contents(), await home.connection.fetchval("SELECT count(*) FROM event_log")
 
-    said = await cli_process.run(environment(home.settings), "export", str(file))
+    said = await cli_process.run(environment_of(home.settings), "export", str(file))
     assert (said.code, said.out) == (0, "")
     assert f"Exported {count} events to {file} (" in said.err
     assert "It holds 1 password, encrypted: keep STARLING_SECRET_KEY (the file secret.key" in said.err
     assert file.stat().st_mode & 0o777 == 0o600
-    assert (await through_a_shell(environment(home.settings), f"$starling export - > {piped}"))[0] == 0
+    assert (await through_a_shell(environment_of(home.settings), f"$starling export - > {piped}"))[0] == 0
     assert (
         gzip.decompress(piped.read_bytes()).splitlines()[1:-1] == gzip.decompress(file.read_bytes()).splitlines()[1:-1]
     )
 
-    again = await cli_process.run(environment(home.settings), "import", str(file))
+    again = await cli_process.run(environment_of(home.settings), "import", str(file))
     assert again.code == 1
     assert again.err.startswith(
         "starling: this Starling is not empty, its table event_log holds something; import into"
@@ -70,7 +70,7 @@ async def test_out_of_one_and_into_another(
     assert await home.contents() == before
 
     async with new_house(postgres, valkey, home.settings) as new:
-        code, err = await through_a_shell(environment(new.settings), f"$starling import - < {piped}")
+        code, err = await through_a_shell(environment_of(new.settings), f"$starling import - < {piped}")
         assert (code, err.partition(" of ")[0]) == (0, f"Imported {count} events"), err
         assert await new.contents() == before
         assert await compare(new.settings) == []
@@ -80,25 +80,25 @@ async def test_without_secrets_it_says_what_to_do(
     home: House, postgres: PostgresServer, valkey: ValkeyServer, tmp_path: Path
 ) -> None:
     file = tmp_path / "library.starling"
-    said = await cli_process.run(environment(home.settings), "export", str(file), "--without-secrets")
+    said = await cli_process.run(environment_of(home.settings), "export", str(file), "--without-secrets")
     assert "log in to your media servers again" in said.err
     assert "secrets" not in json.loads(gzip.decompress(file.read_bytes()).splitlines()[0])["tables"]
     async with new_house(postgres, valkey, home.settings) as new:
-        said = await cli_process.run(environment(new.settings), "import", str(file))
+        said = await cli_process.run(environment_of(new.settings), "import", str(file))
         assert (said.code, "log in to your media servers again" in said.err) == (0, True)
 
 
 async def test_where_there_is_no_room_it_says_so_and_leaves_nothing(home: House, tmp_path: Path) -> None:
     folder = tmp_path / "backups"
     folder.mkdir()
-    code, err = await through_a_shell(environment(home.settings), f"ulimit -f 8; $starling export {folder}/a")
+    code, err = await through_a_shell(environment_of(home.settings), f"ulimit -f 8; $starling export {folder}/a")
     assert (code, err) == (
         1,
         f"starling: cannot write the export to {folder}/a (File too large); what was there before is still there. "
         "Make room, or name another place\n",
     )
     assert list(folder.iterdir()) == []
-    code, err = await through_a_shell(environment(home.settings), "$starling export - > /dev/full")
+    code, err = await through_a_shell(environment_of(home.settings), "$starling export - > /dev/full")
     assert (code, "cannot write the export to standard output (No space left on device)" in err) == (1, True)
 
 
@@ -115,7 +115,7 @@ async def test_a_starling_at_rest_is_filled_and_exported_by_the_command_alone(ho
     """On one machine nothing else runs: the command starts the servers, and stops them in the end."""
     file, again, data_dir = tmp_path / "a.starling", tmp_path / "b.starling", tmp_path / "new"
     rest = {"STARLING_DATA_DIR": str(data_dir)}
-    assert (await cli_process.run(environment(home.settings), "export", str(file))).code == 0
+    assert (await cli_process.run(environment_of(home.settings), "export", str(file))).code == 0
     nothing = await cli_process.run(rest, "export", str(again))
     assert (nothing.code, nothing.err.startswith(f"starling: there is no Starling on {data_dir}")) == (2, True)
 
@@ -141,7 +141,7 @@ async def test_an_instance_starts_on_what_was_imported_and_can_be_exported_while
     home: House, tmp_path: Path
 ) -> None:
     file, again, data_dir = tmp_path / "a.starling", tmp_path / "b.starling", tmp_path / "new"
-    assert (await cli_process.run(environment(home.settings), "export", str(file))).code == 0
+    assert (await cli_process.run(environment_of(home.settings), "export", str(file))).code == 0
     data_dir.mkdir()
     write_private(data_dir / SECRET_KEY, KEY)  # put there first
     rest = {"STARLING_DATA_DIR": str(data_dir)}

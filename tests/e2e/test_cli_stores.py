@@ -31,6 +31,7 @@ from shared.streams import Streams, Unit
 from shared.streams.dead import to_fields
 from tests import given
 from tests.e2e import cli_process
+from tests.environment import environment_of
 
 OTHER_RUN = derived_id("test", "other run")
 NOTHING = events.make_filter([], None)
@@ -46,17 +47,7 @@ def quiet() -> Iterator[None]:
 @pytest.fixture
 def environment(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """The variables that lead to the test's stores, set for this process too."""
-    found = {
-        "REDIS_URL": settings.redis_url.get_secret_value(),
-        "POSTGRES_HOST": settings.postgres_host,
-        "POSTGRES_PORT": str(settings.postgres_port),
-        "POSTGRES_USER": settings.postgres_user,
-        "POSTGRES_PASSWORD": settings.postgres_password.get_secret_value(),
-        "POSTGRES_DB": settings.postgres_db,
-        "STARLING_DATA_DIR": str(settings.data_dir),
-        # Nothing listens here.
-        "STARLING_URL": "http://127.0.0.1:9",
-    }
+    found = {**environment_of(settings), "STARLING_URL": "http://127.0.0.1:9"}  # nothing listens there
     for name, value in found.items():
         monkeypatch.setenv(name, value)
     return found

@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
+from shared.durable import sync
 from shared.errors import InvalidInput, StarlingError
 
 STANDARD = "-"
@@ -77,19 +78,11 @@ def _draft(path: Path) -> Iterator[IO[bytes]]:
             file.flush()
             os.fsync(file.fileno())
         Path(draft).replace(path)
-        _sync_folder(path.parent)
+        sync(path.parent)
     except BaseException:
         with suppress(OSError):
             Path(draft).unlink()
         raise
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @contextmanager

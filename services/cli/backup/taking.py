@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 import asyncpg
@@ -15,6 +14,7 @@ from services.cli.backup.format import Header, Kind, Rows, Target, Writer
 from shared import positions, postgres
 from shared.archive import archived_types, walk_archive
 from shared.errors import Conflict, StoreUnavailable
+from shared.release import our_version
 from shared.settings import Settings
 from shared.streams import LogEntry, Streams
 
@@ -87,7 +87,7 @@ async def _write(
 ) -> Header:
     tables = [table for table in await present_tables(connection, settings) if with_secrets or table.name != SECRETS]
     header = Header(
-        starling=version("starling"),
+        starling=our_version(),
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
         until=tail.until,
         followers={name: position for name, position in followers.items() if name != "projector"},

@@ -134,20 +134,6 @@ class House(World):
         return restored
 
 
-def environment(settings: Settings) -> dict[str, str]:
-    """The variables that lead a process to these stores."""
-    return {
-        "REDIS_URL": settings.redis_url.get_secret_value(),
-        "POSTGRES_HOST": settings.postgres_host,
-        "POSTGRES_PORT": str(settings.postgres_port),
-        "POSTGRES_USER": settings.postgres_user,
-        "POSTGRES_PASSWORD": settings.postgres_password.get_secret_value(),
-        "POSTGRES_DB": settings.postgres_db,
-        "STARLING_DATA_DIR": str(settings.data_dir),
-        "STARLING_SECRET_KEY": settings.secret_key.get_secret_value(),
-    }
-
-
 def samples() -> Sequence[dict[Any, Any]]:
     """The entry of one event of every version ever written; what ends or removes things comes first."""
     paths = sorted(

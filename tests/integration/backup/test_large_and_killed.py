@@ -15,9 +15,9 @@ from shared.archive import archived, write_archive
 from shared.postgres import open_connection
 from shared.settings import Settings
 from shared.streams import LogEntry
-from tests.environment import clean_environment
+from tests.environment import clean_environment, environment_of
 from tests.integration.backup.conftest import Move
-from tests.integration.backup.house import House, environment, header_of
+from tests.integration.backup.house import House, header_of
 from tests.integration.projector.history import History
 from tests.waiting import until
 
@@ -28,7 +28,7 @@ def started(settings: Settings, *arguments: str) -> subprocess.Popen[bytes]:
     """The command line on these stores."""
     return subprocess.Popen(
         [sys.executable, "-m", "services.cli", *arguments],
-        env=clean_environment(environment(settings)),
+        env=clean_environment(environment_of(settings)),
         stderr=subprocess.DEVNULL,
     )
 
@@ -127,7 +127,7 @@ def peak_mb(settings: Settings, *arguments: str) -> float:
     """The most memory that the command had, in megabytes."""
     command = [sys.executable, "-c", _MEASURED, *arguments]
     said = subprocess.run(
-        command, env=clean_environment(environment(settings)), capture_output=True, text=True, check=True
+        command, env=clean_environment(environment_of(settings)), capture_output=True, text=True, check=True
     ).stdout
     return int(said.split()[1]) / 1024
 

@@ -12,9 +12,9 @@ import pytest
 from shared.commands import AnalyzeTrack
 from shared.errors import BadAudio, ConfigurationError
 from shared.messages import Outcome, Send, uuid7, wrap
-from shared.release import our_version
+from shared.release import our_version, refusal
 from shared.settings import Settings
-from shared.streams import Streams, Unit, refusal
+from shared.streams import Streams, Unit
 from shared.streams import Worker as Listed
 from shared.worker import Context, Worker
 from tests import given
