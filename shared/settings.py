@@ -33,7 +33,15 @@ class Settings(BaseSettings):
     health_port: int = Field(0, validation_alias="STARLING_HEALTH_PORT", ge=0, le=65535)
     """Port of /healthz, /readyz and /metrics of every service but the gateway; 0 is off."""
     token: SecretStr = Field(SecretStr(""), validation_alias="STARLING_TOKEN")
-    """When set, the API wants it as a bearer token."""
+    """A word of the operator's that opens everything, as a bearer token; accounts are made on the page."""
+    local_token: SecretStr = Field(SecretStr(""), validation_alias="STARLING_LOCAL_TOKEN")
+    """The same for the commands of this machine; ``starling up`` makes one at each start."""
+    rate_limit: float = Field(100.0, validation_alias="STARLING_RATE_LIMIT", ge=0, le=100_000)
+    """Requests a second of one client, on average; ten seconds' worth may come at once. 0 is no limit."""
+    base_path: str = Field("", validation_alias="STARLING_BASE_PATH", pattern=r"^(/[A-Za-z0-9._~-]+)*$")
+    """Where everything lives behind a reverse proxy that shares its name with others, e.g. ``/music``."""
+    trusted_proxies: str = Field("", validation_alias="STARLING_TRUSTED_PROXIES")
+    """Addresses and networks, separated by commas, whose X-Forwarded-For and X-Forwarded-Proto are believed."""
     secret_key: SecretStr = Field(SecretStr(""), validation_alias="STARLING_SECRET_KEY")
     """Fernet key that encrypts media server passwords; ``starling up`` makes one."""
     tenant: str = Field("starling", validation_alias="STARLING_TENANT", pattern=r"^[a-z0-9_-]{1,32}$")

@@ -56,7 +56,7 @@ class Session:
         if running is None:
             return Api(f"http://127.0.0.1:{own.port or 8000}", self.token)
         # The token of that instance is for that instance alone, so it never goes with an address that was given.
-        return Api(running.url, self.token or running.environment.get("STARLING_TOKEN"))
+        return Api(running.url, self.token or running.environment.get("STARLING_LOCAL_TOKEN"))
 
     def _running(self, own: Settings) -> RunState | None:
         from services.up.datadir import LOCK, load_state

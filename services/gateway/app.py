@@ -13,6 +13,7 @@ import structlog
 from aiohttp import web
 
 from services.gateway import headers, observing, pages, problems, security
+from services.gateway.accounts.door import DOOR, Door
 from services.gateway.adapters import Adapters
 from services.gateway.arrivals import Arrivals
 from services.gateway.deciding import Decisions
@@ -21,6 +22,9 @@ from services.gateway.intake import Intake
 from services.gateway.live import Live
 from services.gateway.neighbours import Neighbours
 from services.gateway.openapi import document
+from services.gateway.routes import (
+    accounts as account_routes,
+)
 from services.gateway.routes import (
     audio,
     clusterings,
@@ -32,13 +36,16 @@ from services.gateway.routes import (
     runs,
     schedules,
     servers,
+    sessions,
     sync,
+    tokens,
     tracks,
 )
-from services.gateway.state import GATEWAY, Gateway
+from services.gateway.state import BASE, GATEWAY, Gateway
 from services.gateway.tagging import LibraryTags
 from services.gateway.watching import Watching
-from shared import postgres, secrets
+from shared import accounts, postgres, secrets
+from shared.accounts import sessions as kept_sessions
 from shared.errors import StoreUnavailable
 from shared.pausing import end, patiently
 from shared.release import our_version
@@ -62,6 +69,9 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *live.ENDPOINTS,
     *dead.ENDPOINTS,
     *operations.ENDPOINTS,
+    *sessions.ENDPOINTS,
+    *account_routes.ENDPOINTS,
+    *tokens.ENDPOINTS,
 )
 
 _SWEEP_EVERY_S = 24 * 3600
@@ -81,12 +91,14 @@ def build_app(gateway: Gateway) -> web.Application:
         middlewares=[
             observing.middleware,
             problems.middleware,
-            security.middleware(gateway.settings),
+            security.middleware,
             pages.page_for_unknown,
         ],
     )
     app[GATEWAY] = gateway
-    app[security.SESSIONS] = security.Sessions(gateway.settings.token.get_secret_value())
+    app[BASE] = gateway.settings.base_path
+    app[security.RIGHTS] = {}
+    app[DOOR] = Door(gateway.settings, gateway.pool, gateway.streams)
     for endpoint in ENDPOINTS:
         register(app, endpoint)
     pages.add_pages(app, description())
@@ -169,6 +181,7 @@ async def _prepare(gateway: Gateway) -> None:
     """Look whether the stores can be trusted, and make the gateway's own table, as soon as they answer."""
     await patiently(gateway.intake.check)
     await patiently(lambda: secrets.create_table(gateway.settings))
+    await patiently(lambda: accounts.create_tables(gateway.settings))
 
 
 async def _sweep(gateway: Gateway) -> None:
@@ -176,6 +189,8 @@ async def _sweep(gateway: Gateway) -> None:
         await asyncio.sleep(_SWEEP_EVERY_S)
         try:
             swept = await secrets.sweep(gateway.pool)
+            async with postgres.transaction(gateway.pool) as connection:
+                await kept_sessions.sweep(connection)
         except StoreUnavailable as error:
             log.warning("sweep_postponed", error=error.detail)
         else:

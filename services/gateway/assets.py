@@ -55,9 +55,10 @@ class Asset:
 
 
 class Assets:
-    """``page`` is the page itself; every other file is found by its path below ``static``."""
+    """``page`` is the page itself; every other file is found by its path below ``static``. ``base`` is what every
+    address of ours begins with."""
 
-    def __init__(self, web_root: Path) -> None:
+    def __init__(self, web_root: Path, base: str = "") -> None:
         static = web_root / "static"
         self._files = {
             path.relative_to(static).as_posix(): Asset.of(path.name, path.read_bytes())
@@ -70,7 +71,7 @@ class Assets:
         self._files[STYLES] = Asset.of(STYLES, sheets)
         everything = [page, *(f"{name} {asset.digest}" for name, asset in self._files.items())]
         self.version = hashlib.sha256("\n".join(everything).encode()).hexdigest()[:16]
-        self.page = Asset.of("index.html", self._released(page).encode())
+        self.page = Asset.of("index.html", self._released(page, base).encode())
 
     def find(self, path: str) -> tuple[Asset, str | None] | None:
         """The file at ``/static/<path>`` and for how long it may be kept."""
@@ -83,9 +84,10 @@ class Assets:
         asset = self._files.get(path)
         return (asset, caching) if asset else None
 
-    def _released(self, page: str) -> str:
+    def _released(self, page: str, base: str) -> str:
         start = min((match.start() for match in _SHEET.finditer(page)), default=None)
         plain = _SHEET.sub("", page)
         if start is not None:
             plain = f'{plain[:start]}    <link rel="stylesheet" href="/static/{STYLES}">\n{plain[start:]}'
-        return plain.replace('"/static/', f'"/static/{self.version}/')
+        plain = plain.replace('"/static/', f'"{base}/static/{self.version}/')
+        return plain.replace("<head>", f'<head>\n    <meta name="base" content="{base}">', 1)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
@@ -16,9 +17,12 @@ from pydantic import BaseModel, ValidationError
 
 from services.gateway.models.common import Query
 from services.gateway.observing import RUN
+from services.gateway.origins import SAFE_METHODS
 from services.gateway.problems import ProblemError, from_validation
-from services.gateway.state import GATEWAY, Gateway
+from services.gateway.security import IDENTITY, RIGHTS
+from services.gateway.state import BASE, GATEWAY, Gateway
 from shared import positions
+from shared.accounts import Identity, Right
 from shared.errors import NotFound
 
 LARGEST_BODY = 64 * 1024
@@ -38,6 +42,11 @@ class Call(Generic[Q, B]):
     @property
     def gateway(self) -> Gateway:
         return self.request.app[GATEWAY]
+
+    @property
+    def identity(self) -> Identity:
+        """Who asks; only where the endpoint takes a right."""
+        return self.request[IDENTITY]
 
     def id(self, name: str) -> UUID:
         """A UUID of the path. Raises ``NotFound`` for what cannot be one."""
@@ -66,7 +75,8 @@ class Endpoint:
 
     ``also`` are other statuses with the same body. ``files`` are the media types of a body that the handler reads
     itself, with ``read_body``; ``largest_body`` is in bytes. ``path_types`` are the formats of path parameters,
-    ``uuid`` where nothing is said.
+    ``uuid`` where nothing is said. ``right`` is what it takes: to read for GET and to write for what changes something,
+    where nothing is said.
     """
 
     method: str
@@ -86,10 +96,19 @@ class Endpoint:
     request_headers: Mapping[str, str] = field(default_factory=dict)
     media: Mapping[int, tuple[str, str]] = field(default_factory=dict)
     path_types: Mapping[str, str] = field(default_factory=dict)
+    right: Right | None = None
+
+    @property
+    def needs(self) -> Right:
+        """The right that it takes."""
+        if self.right is not None:
+            return self.right
+        return Right.READ if self.method in SAFE_METHODS else Right.WRITE
 
 
 def register(app: web.Application, endpoint: Endpoint) -> None:
-    """Add the route."""
+    """Add the route, and what it takes."""
+    base = app[BASE]
 
     async def handle(request: web.Request) -> web.StreamResponse:
         query = _read_query(endpoint.query, request) if endpoint.query else None
@@ -99,11 +118,15 @@ def register(app: web.Application, endpoint: Endpoint) -> None:
         result = await endpoint.handler(Call(request, query, body))
         if run := _begun(result):
             request[RUN] = run
-        return _respond(result, endpoint.status)
+        return _respond(result, endpoint.status, base)
 
-    app.router.add_route(endpoint.method, endpoint.path, handle)
-    if endpoint.method == "GET":
-        app.router.add_route("HEAD", endpoint.path, handle)
+    # Whoever asks for health asks this process, not the address that a proxy gave it.
+    places = {f"{base}{endpoint.path}"} | (set() if endpoint.path.startswith("/api/") else {endpoint.path})
+    for path in sorted(places):
+        app.router.add_route(endpoint.method, path, handle)
+        if endpoint.method == "GET":
+            app.router.add_route("HEAD", path, handle)
+        app[RIGHTS][f"{endpoint.method} {path}"] = endpoint.needs
 
 
 def _begun(result: Result) -> str | None:
@@ -142,17 +165,22 @@ async def _read_model(endpoint: Endpoint, model: type[BaseModel], request: web.R
         raise from_validation(error) from None
 
 
-def _respond(result: Result, status: int) -> web.StreamResponse:
+def _respond(result: Result, status: int, base: str) -> web.StreamResponse:
     match result:
         case web.StreamResponse():
             return result
         case Reply(body=None):
-            return web.Response(status=result.status, headers=dict(result.headers))
+            return web.Response(status=result.status, headers=_located(result.headers, base))
         case Reply(body=body):
-            return _json(body, result.status, result.headers)
-    return _json(result, status, {})
+            return json_answer(body, result.status, _located(result.headers, base))
+    return json_answer(result, status, {})
 
 
-def _json(body: Any, status: int, headers: Mapping[str, str]) -> web.Response:
+def _located(headers: Mapping[str, str], base: str) -> dict[str, str]:
+    return {name: f"{base}{value}" if name == "Location" else value for name, value in headers.items()}
+
+
+def json_answer(body: Any, status: int = 200, headers: Mapping[str, str] = MappingProxyType({})) -> web.Response:
+    """A model as JSON."""
     text: bytes = body.__pydantic_serializer__.to_json(body)
     return web.Response(body=text, status=status, content_type="application/json", headers=dict(headers))

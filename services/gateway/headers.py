@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from services.gateway.state import BASE
+
 _POLICY = (
     "default-src 'self'; img-src 'self' data:; media-src 'self'; object-src 'none'; base-uri 'none'; "
     "form-action 'self'; frame-ancestors 'none'"
@@ -25,10 +27,9 @@ async def add_headers(request: web.Request, response: web.StreamResponse) -> Non
     """To be called when a response is about to begin."""
     for name, value in _ALWAYS.items():
         response.headers.setdefault(name, value)
-    response.headers.setdefault(
-        "Content-Security-Policy", _DOCS_POLICY if request.path.startswith("/docs") else _POLICY
-    )
-    response.headers.setdefault("Cache-Control", _caching(request.path))
+    path = request.path.removeprefix(request.app[BASE])
+    response.headers.setdefault("Content-Security-Policy", _DOCS_POLICY if path.startswith("/docs") else _POLICY)
+    response.headers.setdefault("Cache-Control", _caching(path))
     response.headers.popall("Server", None)
 
 

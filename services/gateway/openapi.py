@@ -29,12 +29,14 @@ from pydantic.fields import FieldInfo
 from services.gateway.endpoints import Endpoint
 from services.gateway.models.common import Query
 from services.gateway.models.problems import Problem
+from shared.accounts import Right
 
 _DESCRIPTION = """Everything Starling does, as JSON over HTTP.
 
 Errors are Problem Details (RFC 9457). Lists are paged: give `next_cursor` back as `cursor`. What changes something is
-answered with a `position`; give it back as `?after=` and the answer contains the change. A token is needed only where
-one is set (STARLING_TOKEN)."""
+answered with a `position`; give it back as `?after=` and the answer contains the change. Once there is an account,
+requests carry a token (`Authorization: Bearer ...`) or the cookie of a session; before that, only this machine is
+answered."""
 
 _TAGS = {
     "Libraries": "Folders and media servers.",
@@ -45,7 +47,8 @@ _TAGS = {
     "Syncing": "Playlists on media servers.",
     "Schedules": "What happens by the clock.",
     "Live": "What happens, as it happens.",
-    "Operations": "Health, status, sessions, and work that was given up.",
+    "Accounts": "Who may do what: signing in, accounts, tokens of programs.",
+    "Operations": "Health, status, and work that was given up.",
 }
 
 
@@ -61,7 +64,7 @@ def document(endpoints: Iterable[Endpoint], version: str) -> dict[str, Any]:
         paths=paths,
         tags=[Tag(name=name, description=text) for name, text in _TAGS.items()],
         components=Components(securitySchemes=_security_schemes()),
-        security=[{}, {"token": []}, {"session": []}],
+        security=[{"token": []}, {"session": []}],
     )
     complete = construct_open_api_with_schema_class(whole, scan_for_pydantic_schema_reference=True)
     found: dict[str, Any] = complete.model_dump(mode="json", by_alias=True, exclude_none=True, exclude_unset=True)
@@ -70,7 +73,7 @@ def document(endpoints: Iterable[Endpoint], version: str) -> dict[str, Any]:
 
 def _security_schemes() -> dict[str, Any]:
     return {
-        "token": SecurityScheme(type="http", scheme="bearer", description="STARLING_TOKEN"),
+        "token": SecurityScheme(type="http", scheme="bearer", description="A token of an account, or STARLING_TOKEN."),
         "session": SecurityScheme(
             type="apiKey",
             name="starling_session",
@@ -95,6 +98,7 @@ def _operation(endpoint: Endpoint) -> Operation:
         parameters=[*_path_parameters(endpoint), *_query_parameters(endpoint.query), *_header_parameters(endpoint)],
         requestBody=body,
         responses=_responses(endpoint),
+        security=[] if endpoint.needs is Right.NOBODY else None,
     )
 
 
@@ -163,7 +167,9 @@ def _responses(endpoint: Endpoint) -> dict[str, Any]:
 def _always(endpoint: Endpoint) -> set[int]:
     """Problems that follow from the form of an endpoint."""
     found = {500}
-    if endpoint.path.startswith("/api/"):
+    if endpoint.needs is not Right.NOBODY:
+        found |= {401, 403, 429, 503}
+    elif endpoint.path.startswith("/api/"):
         found |= {401, 403, 503}
     if "{" in endpoint.path:
         found.add(404)

@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 from aiohttp import web
 
 from services.gateway.assets import Assets
+from services.gateway.state import BASE
 
 _HERE = Path(__file__).parent
 WEB = _HERE / "web"
@@ -21,7 +22,8 @@ ASSETS: web.AppKey[Assets] = web.AppKey("assets", Assets)
 
 def add_pages(app: web.Application, document: bytes) -> None:
     """Serve what is not an endpoint; ``document`` is the OpenAPI document as JSON."""
-    app[ASSETS] = Assets(WEB)
+    base = app[BASE]
+    app[ASSETS] = Assets(WEB, base)
 
     async def openapi(_: web.Request) -> web.Response:
         return web.Response(body=document, content_type="application/json")
@@ -29,10 +31,10 @@ def add_pages(app: web.Application, document: bytes) -> None:
     async def docs(_: web.Request) -> web.FileResponse:
         return web.FileResponse(DOCS / "index.html")
 
-    app.router.add_get("/openapi.json", openapi)
-    app.router.add_get("/docs", docs)
-    app.router.add_get("/docs/{path:.+}", _files_below(DOCS / "static"))
-    app.router.add_get("/static/{path:.+}", _asset)
+    app.router.add_get(f"{base}/openapi.json", openapi)
+    app.router.add_get(f"{base}/docs", docs)
+    app.router.add_get(f"{base}/docs/{{path:.+}}", _files_below(DOCS / "static"))
+    app.router.add_get(f"{base}/static/{{path:.+}}", _asset)
 
 
 async def _asset(request: web.Request) -> web.StreamResponse:
@@ -66,11 +68,14 @@ async def page_for_unknown(request: web.Request, handler: Handler) -> web.Stream
     try:
         return await handler(request)
     except web.HTTPNotFound:
-        if request.method in ("GET", "HEAD") and _may_be_page(request.path):
+        if request.method in ("GET", "HEAD") and _may_be_page(request.path, request.app[BASE]):
             return request.app[ASSETS].page.answer(request)
         raise
 
 
-def _may_be_page(path: str) -> bool:
+def _may_be_page(path: str, base: str) -> bool:
+    if path != base and not path.startswith(f"{base}/"):
+        return False
+    path = path.removeprefix(base)
     first = path.lstrip("/").partition("/")[0]
     return first not in ("api", "static", "docs") and not PurePosixPath(path).suffix

@@ -49,3 +49,5 @@ class Gateway:
 
 
 GATEWAY = web.AppKey("gateway", Gateway)
+BASE = web.AppKey("base", str)
+"""STARLING_BASE_PATH: what every address of ours begins with."""

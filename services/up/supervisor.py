@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import secrets
 import socket
 import sys
 import time
@@ -73,6 +74,7 @@ class Supervisor:
         self._environment: dict[str, str] = {}
         self._data_dir = Path()
         self._url = ""
+        self._local_token = secrets.token_urlsafe(32)
 
     async def run(self) -> int:
         """Run until stopped; 0 then. Raises ``StarlingError`` if it cannot start."""
@@ -80,7 +82,7 @@ class Supervisor:
         self._data_dir = open_data_dir(self._settings.data_dir)
         with sole_instance(self._data_dir):
             port = ports.claim(self._settings.host, self._settings.port)
-            self._url = f"http://{_reachable(self._settings.host)}:{port}"
+            self._url = f"http://{_reachable(self._settings.host)}:{port}{self._settings.base_path}"
             self._listen_to_signals()
             self._prepare(port)
             self._publish()
@@ -108,6 +110,7 @@ class Supervisor:
             "STARLING_TENANT": settings.tenant,
             "STARLING_REPLICA": os.environ.get("STARLING_REPLICA") or _replica(folder),
             "STARLING_TOKEN": settings.token.get_secret_value(),
+            "STARLING_LOCAL_TOKEN": self._local_token,
             "STARLING_SECRET_KEY": secret_key,
             "STARLING_AUDIO_STORE": settings.audio_store or f"file://{private_dir(folder / 'audio')}",
         }
@@ -193,7 +196,7 @@ class Supervisor:
                 server.limit_log()
 
     async def _welcome(self) -> None:
-        gateway = GatewayClient(self._url, self._settings.token.get_secret_value())
+        gateway = GatewayClient(self._url, self._local_token)
         await gateway.wait_until_ready()
         self._output.announce(f"Starling is ready: {self._url}")
         if self._music is None:

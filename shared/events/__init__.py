@@ -6,6 +6,7 @@ One module per family; everybody imports from here.
 
 from __future__ import annotations
 
+from shared.events.accounts import AccountAdded, AccountChanged, AccountRemoved, TokenIssued, TokenRevoked
 from shared.events.analysis import (
     AnalysisRequested,
     AnalysisRunCompleted,
@@ -131,21 +132,26 @@ EVENTS = Catalogue(
         ScheduleFired,
         CommandFailed,
         CommandRetried,
+        AccountAdded,
+        AccountChanged,
+        AccountRemoved,
+        TokenIssued,
+        TokenRevoked,
     ),
 )
 
 __all__ = [
-    "ALGORITHMS", "EVENTS", "MOST_TRACKS", "Algorithm", "AnalysisRequested", "AnalysisRunCompleted",
-    "AnalysisRunStarted", "ClusterRecipe", "ClusterSpace", "ClusteringBatchFailed", "ClusteringCancelled",
-    "ClusteringCompleted", "ClusteringFailed", "ClusteringOptions", "ClusteringProgressed", "ClusteringRequested",
-    "ClusteringStarted", "CommandFailed", "CommandRetried", "Configuration", "Evaluation", "Event", "ImportRecipe",
-    "KeepingFailed", "LibraryScanCompleted", "LibraryScanFailed", "LibraryScanStarted", "LibraryTrack", "Login",
-    "ManualRecipe", "PlaylistAction", "PlaylistDeleted", "PlaylistFacts", "PlaylistLocked", "PlaylistRenamed",
-    "PlaylistSaved", "PlaylistSyncFailed", "PlaylistSyncSkipped", "PlaylistSynced", "PlaylistsKept",
-    "PlaylistsProposed", "PlaysImportFailed", "PlaysImported", "Profile", "Proposal", "Recipe",
-    "RemotePlaylistRemoved", "RunCancelled", "RunPaused", "RunResumed", "RunState", "ScheduleFired", "ScheduleKind",
-    "ScheduleParameters", "ScheduleRemoved", "ScheduleSet", "Scope", "Score", "ScoreWeights", "ServerAdded",
-    "ServerChanged", "ServerRemoved", "ServerType", "SimilarRecipe", "SyncCancelled", "SyncCompleted", "SyncFailed",
-    "SyncRequested", "SyncStarted", "SyncTarget", "TrackAnalysisFailed", "TrackAnalysisSkipped", "TrackAnalyzed",
-    "TrackPlays", "TracksDiscovered", "TracksRemoved",
+    "ALGORITHMS", "EVENTS", "MOST_TRACKS", "AccountAdded", "AccountChanged", "AccountRemoved", "Algorithm",
+    "AnalysisRequested", "AnalysisRunCompleted", "AnalysisRunStarted", "ClusterRecipe", "ClusterSpace",
+    "ClusteringBatchFailed", "ClusteringCancelled", "ClusteringCompleted", "ClusteringFailed", "ClusteringOptions",
+    "ClusteringProgressed", "ClusteringRequested", "ClusteringStarted", "CommandFailed", "CommandRetried",
+    "Configuration", "Evaluation", "Event", "ImportRecipe", "KeepingFailed", "LibraryScanCompleted",
+    "LibraryScanFailed", "LibraryScanStarted", "LibraryTrack", "Login", "ManualRecipe", "PlaylistAction",
+    "PlaylistDeleted", "PlaylistFacts", "PlaylistLocked", "PlaylistRenamed", "PlaylistSaved", "PlaylistSyncFailed",
+    "PlaylistSyncSkipped", "PlaylistSynced", "PlaylistsKept", "PlaylistsProposed", "PlaysImportFailed", "PlaysImported",
+    "Profile", "Proposal", "Recipe", "RemotePlaylistRemoved", "RunCancelled", "RunPaused", "RunResumed", "RunState",
+    "ScheduleFired", "ScheduleKind", "ScheduleParameters", "ScheduleRemoved", "ScheduleSet", "Scope", "Score",
+    "ScoreWeights", "ServerAdded", "ServerChanged", "ServerRemoved", "ServerType", "SimilarRecipe", "SyncCancelled",
+    "SyncCompleted", "SyncFailed", "SyncRequested", "SyncStarted", "SyncTarget", "TokenIssued", "TokenRevoked",
+    "TrackAnalysisFailed", "TrackAnalysisSkipped", "TrackAnalyzed", "TrackPlays", "TracksDiscovered", "TracksRemoved",
 ]  # fmt: skip

@@ -13,6 +13,8 @@ from shared.errors import NotFound
 from shared.messages import Envelope, Send
 from shared.settings import Settings
 from shared.streams import dead
+from shared.streams.allowances import Allowance, Allowances
+from shared.streams.codes import Codes
 from shared.streams.connection import check_server, open_blocking_client, open_client, translated
 from shared.streams.dead import DeadLetter
 from shared.streams.figures import Figures, measure
@@ -23,6 +25,8 @@ from shared.streams.scripts import PROMOTE, REDRIVE, Steps
 from shared.streams.work import Delivery, WorkQueue
 
 __all__ = [
+    "Allowance",
+    "Allowances",
     "Appended",
     "DeadLetter",
     "Delivery",
@@ -47,6 +51,8 @@ class Streams:
         self.blocking: Redis = open_blocking_client(settings)
         self.log = EventLog(self.client, self.blocking, self.keys)
         self.roster = Roster(self.client, self.keys)
+        self.allowances = Allowances(self.client, self.keys)
+        self.codes = Codes(self.client, self.keys)
         self._durability = settings.durability
 
     async def close(self) -> None:

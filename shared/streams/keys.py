@@ -72,6 +72,15 @@ class Keys:
         """The release of the coordinator that leads."""
         return self._key("release")
 
+    @property
+    def set_up_codes(self) -> str:
+        """Set: digests of the codes with which the first owner may be made."""
+        return self._key("set-up-codes")
+
+    def allowance(self, name: str) -> str:
+        """When an allowance is full again."""
+        return self._key(f"allowance:{name}")
+
     def parked(self, run_id: UUID) -> str:
         return self._key(f"parked:{run_id}")
 

@@ -18,11 +18,13 @@ Argument = bytes | str | int
 
 
 class Script:
-    """One script with the shared steps in front. It is loaded when the server does not know it (any more)."""
+    """One script, with the shared steps in front where it has any. It is loaded when the server does not know it (any
+    more)."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, steps: bool = True) -> None:
         folder = resources.files("shared.streams") / "lua"
-        self.text = (folder / "steps.lua").read_text() + (folder / f"{name}.lua").read_text()
+        shared = (folder / "steps.lua").read_text() if steps else ""
+        self.text = shared + (folder / f"{name}.lua").read_text()
         self.sha = hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
 
     async def run(self, client: Redis, keys: Sequence[str], arguments: Sequence[Argument]) -> Any:
@@ -44,6 +46,7 @@ APPEND = Script("append")
 REDRIVE = Script("redrive")
 PROMOTE = Script("promote")
 BEGIN = Script("begin")
+TAKE = Script("take", steps=False)
 
 
 class Steps:

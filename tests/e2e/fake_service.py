@@ -43,7 +43,7 @@ async def gateway() -> None:
         return web.json_response(server, status=201)
 
     async def analysed(request: web.Request) -> web.Response:
-        if request.headers.get("Authorization") != "Bearer sesame":
+        if request.headers.get("Authorization") != f"Bearer {os.environ['STARLING_LOCAL_TOKEN']}":
             return web.json_response({"title": "Unauthorized", "detail": "the token is wrong"}, status=401)
         told["runs"].append(await request.json())
         remember(told)

@@ -292,7 +292,8 @@ def running(tmp_path: Path) -> Any:
     data_dir = open_data_dir(tmp_path / "running")
     with sole_instance(data_dir):
         write_state(
-            data_dir, RunState(1, "http://127.0.0.1:7", environment={"STARLING_TOKEN": "its own", "REDIS_URL": "r"})
+            data_dir,
+            RunState(1, "http://127.0.0.1:7", environment={"STARLING_LOCAL_TOKEN": "its own", "REDIS_URL": "r"}),
         )
         yield data_dir
 

@@ -61,7 +61,7 @@ def test_messages_are_frozen_and_say_who_they_are_about(cls: type[Message]) -> N
     fixture = next(path for path in FIXTURES if f".{cls.wire_type}.v" in path.name)
     message = cls.model_validate(json.loads(fixture.read_text())["data"])
     kind, _, subject_id = message.subject.partition(":")
-    assert kind in {"run", "track", "server", "command", "playlist", "schedule"}
+    assert kind in {"run", "track", "server", "command", "playlist", "schedule", "account"}
     assert subject_id
     with pytest.raises(ValidationError):
         message.run_id = uuid7()  # type: ignore[attr-defined]

@@ -1,19 +1,13 @@
-"""Status, sessions, and work that was given up."""
+"""Status, and work that was given up."""
 
 from __future__ import annotations
 
 from typing import Any
 from uuid import UUID
 
-from pydantic import Field, SecretStr
+from pydantic import Field
 
-from services.gateway.models.common import Answer, Body, Position, Time
-
-
-class NewSession(Body):
-    """Sign in with the token of this Starling."""
-
-    token: SecretStr = Field(min_length=1, max_length=1000)
+from services.gateway.models.common import Answer, Position, Time
 
 
 class DeadLetterSummary(Answer):

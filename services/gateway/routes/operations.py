@@ -1,4 +1,4 @@
-"""Status, health, metrics, and signing in."""
+"""Status, health and metrics."""
 
 from __future__ import annotations
 
@@ -14,18 +14,16 @@ from services.gateway.models.operations import (
     Backlog,
     Health,
     IndexState,
-    NewSession,
     Readiness,
     Status,
     TrackCounts,
     Worker,
     Workers,
 )
-from services.gateway.problems import ProblemError
 from services.gateway.queries import positions as places
 from services.gateway.queries import runs, servers, tracks
-from services.gateway.security import COOKIE, SESSION_S, SESSIONS
 from shared import health, positions
+from shared.accounts import Right
 from shared.release import our_version
 
 _MOST_LAG = 500
@@ -54,21 +52,6 @@ async def get_status(call: Call[Query, None]) -> Status:
         ),
         active_runs=[row["run_id"] for row in active],
     )
-
-
-async def sign_in(call: Call[None, NewSession]) -> web.Response:
-    """Exchange the token for a cookie, so that a browser can play and listen."""
-    if not call.gateway.settings.token.get_secret_value():
-        return web.Response(status=204)
-    sessions = call.request.app[SESSIONS]
-    if not sessions.is_token(call.body.token.get_secret_value()):
-        raise ProblemError(401, "This is not the token of this Starling (STARLING_TOKEN).", reason="wrong_token")
-    response = web.Response(status=204)
-    secure = call.request.secure or call.request.headers.get("X-Forwarded-Proto") == "https"
-    response.set_cookie(
-        COOKIE, sessions.new_cookie(), max_age=SESSION_S, path="/", httponly=True, samesite="Strict", secure=secure
-    )
-    return response
 
 
 async def list_workers(call: Call[None, None]) -> Workers:
@@ -123,18 +106,8 @@ async def metrics(call: Call[Any, None]) -> web.Response:
 ENDPOINTS = (
     Endpoint("GET", "/api/v1/status", get_status, "Operations", "Show the state of everything", Status, query=Query),
     Endpoint("GET", "/api/v1/workers", list_workers, "Operations", "List who is at work", Workers),
-    Endpoint(
-        "POST",
-        "/api/v1/session",
-        sign_in,
-        "Operations",
-        "Sign in with the token",
-        status=204,
-        body=NewSession,
-        headers={"Set-Cookie": "The session."},
-    ),
-    Endpoint("GET", "/healthz", healthz, "Operations", "Is the process alive?", Health),
-    Endpoint("GET", "/readyz", readyz, "Operations", "Can it answer?", Readiness, also=(503,)),
+    Endpoint("GET", "/healthz", healthz, "Operations", "Is the process alive?", Health, right=Right.NOBODY),
+    Endpoint("GET", "/readyz", readyz, "Operations", "Can it answer?", Readiness, also=(503,), right=Right.NOBODY),
     Endpoint(
         "GET",
         "/metrics",
@@ -142,5 +115,6 @@ ENDPOINTS = (
         "Operations",
         "Metrics",
         media={200: ("text/plain", "Prometheus' text form.")},
+        right=Right.METRICS,
     ),
 )

@@ -30,6 +30,7 @@ from services.gateway.problems import ProblemError
 from services.gateway.queries import runs, servers
 from services.gateway.state import Gateway
 from shared import positions, secrets
+from shared.accounts import Right
 from shared.errors import Conflict, InvalidInput, NotFound
 from shared.events import ServerAdded, ServerChanged
 from shared.mediaservers import connect
@@ -272,9 +273,17 @@ ENDPOINTS = (
         body=NewServer,
         problems=(409,),
         headers={"Location": "The new library."},
+        right=Right.ADMIN,
     ),
     Endpoint(
-        "POST", "/api/v1/servers/test", test_server, "Libraries", "Test a library", ServerTestResult, body=ServerToTest
+        "POST",
+        "/api/v1/servers/test",
+        test_server,
+        "Libraries",
+        "Test a library",
+        ServerTestResult,
+        body=ServerToTest,
+        right=Right.ADMIN,
     ),
     Endpoint(
         "PATCH",
@@ -285,9 +294,17 @@ ENDPOINTS = (
         AddedServer,
         body=ServerChange,
         problems=(409,),
+        right=Right.ADMIN,
     ),
     Endpoint("GET", "/api/v1/servers/{server_id}", get_server, "Libraries", "Show a library", Server, query=Query),
     Endpoint(
-        "DELETE", "/api/v1/servers/{server_id}", remove_server, "Libraries", "Disconnect a library", Accepted, 202
+        "DELETE",
+        "/api/v1/servers/{server_id}",
+        remove_server,
+        "Libraries",
+        "Disconnect a library",
+        Accepted,
+        202,
+        right=Right.ADMIN,
     ),
 )

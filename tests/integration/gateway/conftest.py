@@ -17,7 +17,7 @@ from services.gateway.app import build_app, running
 from services.projector.__main__ import main as project
 from services.projector.rebuild import ensure_current
 from services.up.postgres import PostgresServer
-from shared import secrets
+from shared import accounts, secrets
 from shared.pausing import end
 from shared.settings import Settings
 from tests import servers
@@ -38,6 +38,7 @@ def prepared(postgres: PostgresServer) -> str:
         settings = Settings.model_validate({**postgres.environment(), "POSTGRES_DB": name})
         await ensure_current(settings, asyncio.Event())
         await secrets.create_table(settings)
+        await accounts.create_tables(settings)
 
     servers.settle(prepare())
     return name

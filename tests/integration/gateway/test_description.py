@@ -67,7 +67,6 @@ async def test_every_route_answers_as_described(system: System, music: Path) -> 
         "/api/v1/servers": {"type": "folder", "name": "New", "path": str(music.parent), "test": False},
         "/api/v1/servers/test": {"type": "folder", "name": "New", "path": str(music)},
         "/api/v1/analysis": {"server_id": str(other)},
-        "/api/v1/session": {"token": "any"},
         "/api/v1/playlists": {"name": "New", "track_ids": [str(track(1))]},
         "PATCH /api/v1/playlists/{playlist_id}": {"version": 1, "name": "Newer"},
         "/api/v1/playlists/{playlist_id}/restore": {"number": 1},
@@ -93,6 +92,8 @@ async def test_every_route_answers_as_described(system: System, music: Path) -> 
     for endpoint in sorted(
         ENDPOINTS, key=lambda e: (late.get(e.method, 0), order.get(e.path.rpartition("/")[2], 0), e.path)
     ):
+        if endpoint.tag == "Accounts":
+            continue  # they change who is asking; test_accounts has them all
         path = endpoint.path
         for name, value in names.items():
             path = path.replace(name, value)
@@ -119,7 +120,7 @@ async def test_the_viewer_needs_nobody_else(system: System) -> None:
         page = await response.text()
     assert "://" not in page
     for name in ("swagger-ui-bundle.js", "swagger-ui.css", "start.js"):
-        assert f"/docs/{name}" in page
+        assert f"docs/{name}" in page
         async with client.get(f"/docs/{name}") as response:
             assert response.status == 200
             assert response.headers["Cache-Control"] == "public, max-age=86400"

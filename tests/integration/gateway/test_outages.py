@@ -102,9 +102,13 @@ async def test_before_the_first_projector_there_is_nothing_to_read_and_it_is_sai
         servers.fresh_database(postgres) as empty,
         gateway(settings.model_copy(update={"postgres_db": empty["POSTGRES_DB"]})) as system,
     ):
-        answer = await system.api.get("/api/v1/tracks")
-        assert (answer.status, answer.body["reason"]) == (503, "store_unavailable")
-        assert "projector" in answer.body["detail"]
+
+        async def is_said() -> bool:
+            answer = await system.api.get("/api/v1/tracks")
+            assert (answer.status, answer.body["reason"]) == (503, "store_unavailable")
+            return "the projector has not created its tables" in answer.body["detail"]
+
+        await until(is_said, "the gateway has created its own tables")
         ready = await system.api.get("/readyz")
         assert ready.body["checks"]["projector"] is False
 
