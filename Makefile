@@ -2,10 +2,11 @@
 # make test                 everything that has to hold before a commit
 # make check                lint, types, and whether the files for containers and clusters are what those take
 # make bench                how fast it is
+# make fuzz                 thousands of made-up requests, and whether the answers are as described
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := run
-.PHONY: run test check lint types tests deploy-files bench system-packages kubectl
+.PHONY: run test check lint types tests deploy-files bench fuzz system-packages kubectl
 
 VENV := .venv
 PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -38,6 +39,9 @@ deploy-files: kubectl $(VENV)/dev.stamp
 
 bench: $(VENV)/dev.stamp
 	$(VENV)/bin/python -m tests.benchmarks $${MUSIC_FOLDER:+--music "$$MUSIC_FOLDER"}
+
+fuzz: $(VENV)/dev.stamp
+	$(VENV)/bin/python -m tests.fuzzing
 
 # What was installed for one pyproject.toml is not looked at again until that file changes.
 $(VENV)/run.stamp: pyproject.toml | $(VENV)/bin/pip

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote
 from uuid import UUID
 
-from aiohttp import BodyPartReader, web
+from aiohttp import BodyPartReader, http_exceptions, web
 
 from services.gateway.endpoints import Call, Endpoint, Reply, read_body
 from services.gateway.models.playlists import ExportQuery, ImportedPlaylist, ImportQuery, MissingEntry
@@ -102,7 +102,7 @@ async def _received(request: web.Request) -> tuple[bytes, str]:
         async for part in await request.multipart():
             if isinstance(part, BodyPartReader) and part.filename:
                 return await _read_part(part), part.filename
-    except (ValueError, AssertionError):
+    except (ValueError, AssertionError, http_exceptions.BadHttpMessage):
         raise InvalidInput("file", "this form cannot be read; send the file as the body instead") from None
     raise InvalidInput("file", "this form holds no file; name one, or send the file as the body")
 

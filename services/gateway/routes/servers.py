@@ -283,6 +283,7 @@ ENDPOINTS = (
         "Test a library",
         ServerTestResult,
         body=ServerToTest,
+        problems=(404,),
         right=Right.ADMIN,
     ),
     Endpoint(
