@@ -9,8 +9,9 @@ from itertools import cycle
 
 
 @asynccontextmanager
-async def balanced(ports: Sequence[int]) -> AsyncIterator[str]:
-    """``async with balanced([8001, 8002]) as url``: the address in front of those ports of this machine."""
+async def balanced(ports: Sequence[int], *, host: str = "127.0.0.1") -> AsyncIterator[str]:
+    """``async with balanced([8001, 8002]) as url``: the address in front of those ports of this machine. It listens on
+    ``host``."""
     turns = cycle(ports)
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -18,9 +19,9 @@ async def balanced(ports: Sequence[int]) -> AsyncIterator[str]:
         with suppress(ConnectionError):
             await asyncio.gather(_pass_on(reader, back), _pass_on(there, writer))
 
-    server = await asyncio.start_server(connected, "127.0.0.1", 0)
+    server = await asyncio.start_server(connected, host, 0)
     try:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        yield f"http://{host}:{server.sockets[0].getsockname()[1]}"
     finally:
         server.close()
 

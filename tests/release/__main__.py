@@ -1,8 +1,9 @@
 """``python -m tests.release``: does the image work? Not part of ``make test``: it takes a container engine and minutes.
 
 Builds the image, starts every service from it (two analyzers) against one Valkey and one PostgreSQL of this machine,
-analyses a generated library, makes a playlist of similar songs and writes it beside the music, stops everything, and
-prints what it saw.
+analyses a generated library, makes a playlist of similar songs and writes it beside the music. Then an analyzer joins
+from a network of its own, with REDIS_URL alone, and the line to it is cut in the middle of a run. Stops everything, and
+prints what it saw. The far analyzer takes podman, root, and ``ip``.
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ import argparse
 import asyncio
 import secrets
 import shutil
+import socket
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from pathlib import Path
@@ -27,6 +29,7 @@ from services.up import ports
 from services.up.client import GatewayClient
 from tests import music
 from tests.release.engine import Engine
+from tests.release.far import Far, far_away
 from tests.servers import stores
 from tests.waiting import until
 
@@ -36,7 +39,10 @@ CONTAINERS = {
     "analyzer-1": "analyzer",
     "analyzer-2": "analyzer",
 }
+FAR = "analyzer-far-away"
 TRACKS = 24
+SECONDS = 240.0
+"""Of each song: long enough that there is time to see an analyzer at work before the line is cut."""
 TOKEN = secrets.token_hex(16)
 
 
@@ -67,7 +73,7 @@ def _library() -> Iterator[Path]:
     """A folder with songs that the user of the image can read."""
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)
-        music.make_library(Path(folder), music.many_songs(TRACKS, seconds=12.0))
+        music.make_library(Path(folder), music.many_songs(TRACKS, suffix="flac", seconds=SECONDS))
         playlists = Path(folder, "Starling")
         playlists.mkdir()
         playlists.chmod(0o777)
@@ -89,6 +95,9 @@ async def _try(engine: Engine, stores_at: dict[str, str], library: Path) -> None
     async with _session(url) as session:
         await _analysed(session, address.removeprefix(url))
         await _playlist(session, library)
+        async with far_away(stores_at["REDIS_URL"]) as far:
+            await _cut_off(engine, session, far)
+            await asyncio.to_thread(engine.remove, FAR)
     for name in CONTAINERS:
         taken, code = await asyncio.to_thread(engine.stop, name)
         print(f"{name} ended in {taken:.1f} s with {code}")
@@ -139,6 +148,42 @@ async def _playlist(session: aiohttp.ClientSession, library: Path) -> None:
     files = {file.name: len(file.read_text().splitlines()) for file in (library / "Starling").glob("*.m3u8")}
     print(f"sync {ended['state']}: {files}")
     assert len(files) == 1
+
+
+async def _cut_off(engine: Engine, session: aiohttp.ClientSession, far: Far) -> None:
+    """An analyzer far away takes part in a run, is lost with what it has in hand, and comes back."""
+    engine.start(FAR, "analyzer", {"REDIS_URL": far.redis_url}, network=f"ns:{far.network}")
+    joined = await _far_worker(session, lambda worker: True)
+    accepted = await _call(session, "POST", "/api/v1/analysis", {"scope": "all"})
+    address, start = f"/api/v1/runs/{accepted['run_id']}", time.monotonic()
+    lost = await _far_worker(session, lambda worker: worker["done"] >= 1 and worker["busy"] >= 1)
+    far.cut()
+    print(f"{lost['name']} was cut off after {lost['done']} tracks, with {lost['busy']} in hand")
+    run = await _ended(session, address)
+    print(f"run {run['state']} after {time.monotonic() - start:.1f} s: {run['totals']}")
+    assert (run["totals"]["analysed"], run["totals"]["failed"]) == (TRACKS, 0), "something was lost, or done twice"
+    far.mend()
+    accepted = await _call(session, "POST", "/api/v1/analysis", {"scope": "all"})
+    back = await _far_worker(session, lambda worker: worker["done"] > lost["done"])
+    run = await _ended(session, f"/api/v1/runs/{accepted['run_id']}")
+    print(f"it came back and has ended {back['done']} commands; run {run['state']}: {run['totals']}")
+    assert joined["name"] == back["name"]
+    assert (run["totals"]["analysed"], run["totals"]["failed"]) == (TRACKS, 0)
+    dead = await _call(session, "GET", "/api/v1/dead")
+    assert dead["items"] == []
+
+
+async def _far_worker(session: aiohttp.ClientSession, condition: Callable[[Any], bool]) -> Any:
+    """The analyzer that is not on this host, once the condition holds for it."""
+    found: list[Any] = []
+
+    async def there() -> bool:
+        workers = (await _call(session, "GET", "/api/v1/workers"))["items"]
+        found[:] = [one for one in workers if one["service"] == "analyzer" and one["host"] != socket.gethostname()]
+        return bool(found) and condition(found[0])
+
+    await until(there, "the analyzer far away is where it should be", seconds=120)
+    return found[0]
 
 
 async def _ended(session: aiohttp.ClientSession, address: str) -> Any:

@@ -38,11 +38,18 @@ class Engine:
         """Of the image, with its base."""
         return int(self._do("image", "inspect", "--format", "{{.Size}}", IMAGE)) / 1e6
 
-    def start(self, name: str, service: str, environment: Mapping[str, str], volumes: Sequence[str]) -> None:
-        """Run a service, confined as the compose file does it, in the network of this machine."""
+    def start(
+        self,
+        name: str,
+        service: str,
+        environment: Mapping[str, str],
+        volumes: Sequence[str] = (),
+        network: str = "host",
+    ) -> None:
+        """Run a service, confined as the compose file does it; ``host`` is the network of this machine."""
         container = self.names[name] = f"starling-release-{os.getpid()}-{name}"
         variables = [f"--env={key}={value}" for key, value in environment.items()]
-        options = ["--detach", "--init", "--network", "host", "--name", container]
+        options = ["--detach", "--init", "--network", network, "--name", container]
         options += [f"--volume={volume}" for volume in volumes]
         self._do("run", *self.run, *options, *CONFINED, *variables, IMAGE, "python", "-m", f"services.{service}")
 
@@ -64,10 +71,15 @@ class Engine:
         taken = time.monotonic() - start
         return taken, int(self._do("inspect", "--format", "{{.State.ExitCode}}", self.names[name]))
 
+    def remove(self, name: str) -> None:
+        """End a container and leave nothing of it behind."""
+        container = self.names.pop(name)
+        subprocess.run([*self.command, "rm", "--force", "--volumes", container], capture_output=True, check=False)
+
     def remove_all(self) -> None:
         """Leave nothing behind but the image."""
-        for container in self.names.values():
-            subprocess.run([*self.command, "rm", "--force", "--volumes", container], capture_output=True, check=False)
+        for name in list(self.names):
+            self.remove(name)
 
     def _do(self, *arguments: str, shown: bool = False) -> str:
         done = subprocess.run(
