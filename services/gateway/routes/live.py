@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from contextlib import suppress
 
 from aiohttp import web
 
+from services.gateway.accounts.door import DOOR
 from services.gateway.endpoints import Call, Endpoint
 from services.gateway.live import Mailbox
 from services.gateway.models.common import Query
+from services.gateway.problems import ProblemError
 from shared import positions
 from shared.errors import InvalidInput
 
 HEARTBEAT_S = 10.0
 SLOWEST_S = 20.0
 """A listener that takes nothing for so long is let go; it comes back with Last-Event-ID."""
+KNOWN_S = 30.0
+"""So often it is looked whether somebody who listens may still: a session can end, a token be revoked."""
 
 
 async def follow(call: Call[Query, None]) -> web.StreamResponse:
@@ -30,7 +35,7 @@ async def follow(call: Call[Query, None]) -> web.StreamResponse:
         response = web.StreamResponse(
             headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         )
-        with suppress(ConnectionError, TimeoutError):
+        with suppress(ConnectionError, TimeoutError, ProblemError):
             await response.prepare(call.request)
             await _send(call.request, response, _format("hello", hello.model_dump_json(), hello.position))
             if call.request.method != "HEAD":
@@ -48,7 +53,11 @@ def _since(request: web.Request) -> int | None:
 
 
 async def _pass_on(request: web.Request, response: web.StreamResponse, mailbox: Mailbox) -> None:
+    looked = time.monotonic()
     while not mailbox.closed:
+        if time.monotonic() - looked > KNOWN_S:
+            await request.app[DOOR].identify(request)
+            looked = time.monotonic()
         try:
             await asyncio.wait_for(mailbox.filled.wait(), HEARTBEAT_S)
         except TimeoutError:
