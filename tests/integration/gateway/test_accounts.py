@@ -357,13 +357,13 @@ async def test_the_log_tells_who_did_what_and_holds_nothing_that_opens_a_door(sy
 
 
 async def test_one_client_that_asks_too_much_is_slowed_and_others_are_not(settings: Settings) -> None:
-    slow = settings.model_copy(update={"rate_limit": 2.0, "token": SecretStr("a long random word")})
+    slow = settings.model_copy(update={"rate_limit": 0.3, "token": SecretStr("a long random word")})
     async with projector(slow), gateway(slow) as system:
         await until(lambda: is_ready(system), "the gateway is ready")
         anna = Browser(system, cookie(await system.api.post("/api/v1/set-up", {**OWNER, "code": "a long random word"})))
         seen = [(await anna.ask("GET", "/api/v1/session")).status for _ in range(2)]
-        answers = [await anna.ask("GET", "/api/v1/servers") for _ in range(25)]
-        assert [answer.status for answer in answers] == [200] * 20 + [429] * 5
+        answers = [await anna.ask("GET", "/api/v1/servers") for _ in range(5)]
+        assert [answer.status for answer in answers] == [200] * 3 + [429] * 2
         assert int(answers[-1].headers["Retry-After"]) >= 1
         assert seen == [200, 200]
         assert (await system.api.get("/api/v1/servers")).status == 200  # the operator is another client
