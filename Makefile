@@ -3,12 +3,15 @@
 # make check                lint, types, and whether the files for containers and clusters are what those take
 # make bench                how fast it is
 # make fuzz                 thousands of made-up requests, and whether the answers are as described
+# make lock [UPGRADE=name]  write the lock files anew for pyproject.toml; UPGRADE=all takes the newest of everything
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := run
-.PHONY: run test check lint types tests deploy-files bench fuzz system-packages kubectl
+.PHONY: run test check lint types tests deploy-files bench fuzz lock system-packages kubectl
 
 VENV := .venv
+RUN_LOCKS := requirements-build.txt requirements.txt requirements-embedded.txt
+DEV_LOCKS := $(RUN_LOCKS) requirements-dev.txt
 PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11; do \
 	"$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$name"; break; }; done)
 
@@ -43,15 +46,39 @@ bench: $(VENV)/dev.stamp
 fuzz: $(VENV)/dev.stamp
 	$(VENV)/bin/python -m tests.fuzzing
 
-# What was installed for one pyproject.toml is not looked at again until that file changes.
-$(VENV)/run.stamp: pyproject.toml | $(VENV)/bin/pip
-	@echo "Installing Starling into $(VENV); this is done once and takes about a minute."
-	@$(VENV)/bin/pip install --quiet --disable-pip-version-check --editable '.[embedded]'
+lock: $(VENV)/bin/uv
+	@$(VENV)/bin/python -m tests.locks.renew $(UPGRADE)
+
+# $(call install,environment,locks): what the locks name, if it has the hash that they name, and nothing else.
+# uv takes a fraction of the time, but knows nothing of a registry that pip is configured for: then pip does the same.
+define install
+	set -- --quiet --require-hashes --no-deps --only-binary :all: $(addprefix --requirement ,$(2)); \
+	$(VENV)/bin/uv pip install --python $(1)/bin/python "$$@" || { \
+		echo "uv could not install that, so pip tries; this takes about a minute."; \
+		$(1)/bin/pip install --disable-pip-version-check --no-compile "$$@"; }
+endef
+INSTALL_STARLING = $(VENV)/bin/uv pip install --quiet --python $(VENV)/bin/python --no-index --no-deps \
+	--no-build-isolation --editable .
+
+# What was installed for one pyproject.toml and its locks is not looked at again until one of them changes.
+$(VENV)/run.stamp: pyproject.toml $(RUN_LOCKS) | $(VENV)/bin/uv
+	@echo "Installing Starling into $(VENV); this is done once."
+	@$(call install,$(VENV),$(RUN_LOCKS))
+	@$(INSTALL_STARLING)
 	@touch $@
 
-$(VENV)/dev.stamp: pyproject.toml | $(VENV)/bin/pip
-	$(VENV)/bin/pip install --quiet --disable-pip-version-check --no-compile --editable '.[embedded,dev]'
+$(VENV)/dev.stamp: pyproject.toml $(DEV_LOCKS) | $(VENV)/bin/uv
+	@echo "Installing Starling and what its tests need into $(VENV); this is done once."
+	@$(call install,$(VENV),$(DEV_LOCKS))
+	@$(INSTALL_STARLING)
 	@touch $(VENV)/run.stamp $@
+
+# By pip, since something has to come first.
+$(VENV)/bin/uv: requirements-tools.txt | $(VENV)/bin/pip
+	@sed -n '/^uv==/,/# via/p' requirements-tools.txt >$(VENV)/uv.txt
+	@$(VENV)/bin/pip install --quiet --disable-pip-version-check --no-compile --require-hashes --no-deps \
+		--only-binary :all: --requirement $(VENV)/uv.txt
+	@touch $@
 
 $(VENV)/bin/pip:
 	@test -n "$(PYTHON)" || { echo "Starling needs Python 3.11 or newer; install python3 and try again." >&2; exit 1; }

@@ -35,12 +35,14 @@ signal.pause()
 def checkout(tmp_path: Path) -> Path:
     """A folder in which everything is installed already, with a stand-in for the program."""
     shutil.copy(ROOT / "Makefile", tmp_path)
-    (tmp_path / "pyproject.toml").touch()
+    for source in (ROOT / "pyproject.toml", *ROOT.glob("requirements*.txt")):
+        (tmp_path / source.name).touch()
     program = tmp_path / ".venv" / "bin" / "starling"
     program.parent.mkdir(parents=True)
     program.write_text(STARLING.format(python=sys.executable))
     program.chmod(0o755)
     (program.parent / "pip").touch()
+    (program.parent / "uv").touch()
     (tmp_path / ".venv" / "run.stamp").touch()
     return tmp_path
 

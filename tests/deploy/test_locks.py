@@ -1,0 +1,88 @@
+"""The lock files: complete, with hashes, what pyproject.toml asks for, and what is installed."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from importlib import metadata
+
+import pytest
+from packaging.requirements import Requirement
+
+from tests.locks import BUILD, DEV, EMBEDDED, ROOT, RUN, TOGETHER, TOOLS
+from tests.locks.installed import closure
+from tests.locks.pins import Pin, read, stale, wanted
+
+ALL = (*TOGETHER, TOOLS)
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+
+
+def _names(*locks: str) -> set[str]:
+    return {pin.name for pin in read(locks) if pin.applies}
+
+
+@pytest.mark.parametrize("lock", ALL)
+def test_every_entry_is_one_version_with_its_hashes(lock: str) -> None:
+    pins = read([lock])
+    assert pins
+    loose = [pin.name for pin in pins if not re.fullmatch(r"[0-9][0-9a-z.]*", pin.version)]
+    unhashed = [
+        pin.name for pin in pins if not all(re.fullmatch(r"sha256:[0-9a-f]{64}", h) for h in pin.hashes or [""])
+    ]
+    assert (loose, unhashed) == ([], [])
+
+
+@pytest.mark.parametrize("lock", ALL)
+def test_no_address_and_no_path_is_in_a_lock(lock: str) -> None:
+    assert not re.search(r"://|^-|[ =]/|\.\./", (ROOT / lock).read_text(), re.MULTILINE)
+
+
+def test_no_package_is_in_two_locks_that_are_installed_together() -> None:
+    names = [pin.name for pin in read(TOGETHER)]
+    assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize(
+    ("locks", "asked"),
+    [
+        ([BUILD], [Requirement(line) for line in PYPROJECT["build-system"]["requires"]]),
+        ([RUN], wanted()),
+        ([RUN, EMBEDDED], wanted("embedded")),
+        (TOGETHER, wanted(*PYPROJECT["project"]["optional-dependencies"])),
+        ([TOOLS], [Requirement(line) for line in PYPROJECT["dependency-groups"]["tools"]]),
+    ],
+    ids=["build", "run", "embedded", "everything", "tools"],
+)
+def test_the_locks_are_as_new_as_pyproject(locks: list[str], asked: list[Requirement]) -> None:
+    assert stale(asked, read(locks), locks[-1]) == []
+
+
+def test_what_is_asked_for_and_not_locked_is_told_with_what_to_do() -> None:
+    locked = [Pin(Requirement("aiohttp==3.14.5"), ())]
+    asked = [Requirement("aiohttp<4"), Requirement("aiohttp>=3.15"), Requirement("left_pad>=1")]
+    assert stale(asked, locked, RUN) == [
+        "pyproject.toml asks for aiohttp>=3.15, requirements.txt has 3.14.5. Renew the locks: make lock",
+        "pyproject.toml asks for left_pad>=1, requirements.txt does not have it. Renew the locks: make lock",
+    ]
+
+
+def test_what_is_installed_is_what_is_locked() -> None:
+    others = [
+        f"{pin.name} {metadata.version(pin.name)} instead of {pin.version}"
+        for pin in read(TOGETHER)
+        if pin.applies and metadata.version(pin.name) != pin.version
+    ]
+    assert others == [], "install what is locked: rm .venv/dev.stamp && make .venv/dev.stamp"
+
+
+@pytest.mark.parametrize(
+    ("locks", "extras"),
+    [
+        ([RUN], []),
+        ([RUN, EMBEDDED], ["embedded"]),
+        ([RUN, EMBEDDED, DEV], PYPROJECT["project"]["optional-dependencies"]),
+    ],
+    ids=["run", "embedded", "dev"],
+)
+def test_a_lock_has_what_its_packages_need_and_no_more(locks: list[str], extras: list[str]) -> None:
+    assert _names(*locks) == closure(*extras), "renew the locks: make lock"
