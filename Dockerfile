@@ -7,23 +7,25 @@ FROM ${BASE} AS build
 ENV PIP_ONLY_BINARY=:all: PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 RUN python3 -m venv /opt/starling
 WORKDIR /build
-COPY pyproject.toml LICENSE ./
 # What Starling needs changes less often than Starling does, so it is a layer of its own.
-RUN mkdir services shared && touch README.md services/__init__.py shared/__init__.py \
-    && /opt/starling/bin/pip install --quiet .
-COPY README.md ./
+COPY requirements-build.txt requirements.txt ./
+RUN /opt/starling/bin/pip install --quiet --require-hashes --no-deps -r requirements-build.txt -r requirements.txt
+COPY pyproject.toml LICENSE README.md ./
 COPY services services
 COPY shared shared
-RUN /opt/starling/bin/pip install --quiet --no-deps --force-reinstall . \
+RUN /opt/starling/bin/pip install --quiet --no-index --no-deps --no-build-isolation . \
     && /opt/starling/bin/pip uninstall --quiet --yes setuptools pip \
     # The libraries' own tests, a tenth of the image.
     && find /opt/starling/lib -depth -type d -name tests -exec rm -r {} +
 
 FROM ${BASE}
+ARG BASE
+# The locks name the packages of Python; this names what else is in the image.
 LABEL org.opencontainers.image.title="Starling" \
       org.opencontainers.image.description="Self-hosted music discovery: what sounds alike, and playlists of it." \
       org.opencontainers.image.version="0.1.0" \
-      org.opencontainers.image.licenses="Apache-2.0"
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.base.name="${BASE}"
 COPY --from=build /opt/starling /opt/starling
 # The root file system may be read-only: what is written lies in /data and /tmp.
 RUN mkdir --mode=0700 /data && chown 10001:10001 /data

@@ -7,6 +7,7 @@ import tomllib
 
 from shared.settings import Settings
 from tests.deploy.kustomize import ROOT
+from tests.locks import BUILD, RUN
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 FINAL = DOCKERFILE.split("\nFROM ")[-1]
@@ -19,15 +20,24 @@ def test_its_user_is_a_number_that_kubernetes_can_tell_from_root() -> None:
 
 
 def test_its_labels_are_those_of_the_project() -> None:
-    labels = dict(re.findall(r'org\.opencontainers\.image\.([a-z]+)="([^"]*)"', FINAL))
+    labels = dict(re.findall(r'org\.opencontainers\.image\.([a-z.]+)="([^"]*)"', FINAL))
     assert labels["version"] == PROJECT["version"]
     assert labels["licenses"] == PROJECT["license"]
+    assert labels["base.name"] == "${BASE}"
 
 
 def test_nothing_is_installed_in_the_final_stage_and_no_extra_in_any() -> None:
     assert "pip install" not in FINAL
     assert "apt-get" not in DOCKERFILE
     assert not re.search(r"\[(embedded|dev)", DOCKERFILE)
+
+
+def test_what_it_gets_from_a_registry_is_what_the_locks_name_by_hash() -> None:
+    installs = re.findall(r"pip install (.*?)(?: \\)?$", DOCKERFILE, re.MULTILINE)
+    assert installs
+    assert [line for line in installs if not re.search("--require-hashes|--no-index", line)] == []
+    named = re.findall(r"-r (\S+)", " ".join(installs))
+    assert named == [BUILD, RUN]
 
 
 def test_its_environment_has_usable_settings() -> None:

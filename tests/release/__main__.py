@@ -1,9 +1,9 @@
 """``python -m tests.release``: does the image work? Not part of ``make test``: it takes a container engine and minutes.
 
-Builds the image, starts every service from it (two analyzers) against one Valkey and one PostgreSQL of this machine,
-analyses a generated library, makes a playlist of similar songs and writes it beside the music. Then an analyzer joins
-from a network of its own, with REDIS_URL alone, and the line to it is cut in the middle of a run. Stops everything, and
-prints what it saw. The far analyzer takes podman, root, and ``ip``.
+Builds the image, compares what it holds with its lock, starts every service from it (two analyzers) against one Valkey
+and one PostgreSQL of this machine, analyses a generated library, makes a playlist of similar songs and writes it beside
+the music. Then an analyzer joins from a network of its own, with REDIS_URL alone, and the line to it is cut in the
+middle of a run. Stops everything, and prints what it saw. The far analyzer takes podman, root, and ``ip``.
 """
 
 from __future__ import annotations
@@ -24,10 +24,13 @@ from typing import Any
 
 import aiohttp
 from cryptography.fernet import Fernet
+from packaging.utils import canonicalize_name
 
 from services.up import ports
 from services.up.client import GatewayClient
 from tests import music
+from tests.locks import RUN
+from tests.locks.pins import read
 from tests.release.engine import Engine
 from tests.release.far import Far, far_away
 from tests.servers import stores
@@ -56,6 +59,7 @@ def main() -> int:
     arguments = parser.parse_args()
     engine = Engine.of(arguments.engine, arguments.build, arguments.run)
     print(f"built in {engine.build_image(SOURCE):.0f} s, {engine.size_mb():.0f} MB")
+    _only_what_is_locked(engine)
     with _library() as library, stores() as environment:
         try:
             asyncio.run(_try(engine, environment, library))
@@ -66,6 +70,19 @@ def main() -> int:
         finally:
             engine.remove_all()
     return 0
+
+
+def _only_what_is_locked(engine: Engine) -> None:
+    """The image has the packages of its lock, in the same versions, and Starling."""
+    held: dict[str, str] = {canonicalize_name(name): version for name, version in engine.packages().items()}
+    del held["starling"]
+    pins = read([RUN])
+    locked = {pin.name: pin.version for pin in pins}
+    assert held.items() <= locked.items(), f"not locked: {held.items() - locked.items()}"
+    # What has a marker may not be for the Python of the image.
+    missing = {pin.name for pin in pins if pin.requirement.marker is None} - held.keys()
+    assert not missing, f"locked, but not in the image: {missing}"
+    print(f"{len(held)} packages, all as they are locked")
 
 
 @contextmanager

@@ -38,6 +38,12 @@ class Engine:
         """Of the image, with its base."""
         return int(self._do("image", "inspect", "--format", "{{.Size}}", IMAGE)) / 1e6
 
+    def packages(self) -> dict[str, str]:
+        """What is installed in the image: the version of each package of Python."""
+        listing = "import importlib.metadata as m; print(*(f'{d.name}=={d.version}' for d in m.distributions()))"
+        found = self._do("run", *self.run, "--rm", *CONFINED, IMAGE, "python", "-c", listing)
+        return dict(entry.split("==") for entry in found.split())
+
     def start(
         self,
         name: str,
