@@ -20,7 +20,7 @@ RUN /opt/starling/bin/pip install --quiet --no-index --no-deps --no-build-isolat
 
 FROM ${BASE}
 ARG BASE
-# The locks name the packages of Python; this names what else is in the image.
+# `make sbom` lists the packages of Python; for the rest of the image there is the name of what it is based on.
 LABEL org.opencontainers.image.title="Starling" \
       org.opencontainers.image.description="Self-hosted music discovery: what sounds alike, and playlists of it." \
       org.opencontainers.image.version="0.1.0" \

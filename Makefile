@@ -4,12 +4,15 @@
 # make bench                how fast it is
 # make fuzz                 thousands of made-up requests, and whether the answers are as described
 # make lock [UPGRADE=name]  write the lock files anew for pyproject.toml; UPGRADE=all takes the newest of everything
+# make audit                known vulnerabilities of what is locked, from a database on the internet
+# make sbom                 what the image holds, as CycloneDX, in dist/
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := run
-.PHONY: run test check lint types tests deploy-files bench fuzz lock system-packages kubectl
+.PHONY: run test check lint types tests deploy-files bench fuzz lock audit sbom system-packages kubectl
 
 VENV := .venv
+TOOLS := $(VENV)/tools
 RUN_LOCKS := requirements-build.txt requirements.txt requirements-embedded.txt
 DEV_LOCKS := $(RUN_LOCKS) requirements-dev.txt
 PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -49,6 +52,18 @@ fuzz: $(VENV)/dev.stamp
 lock: $(VENV)/bin/uv
 	@$(VENV)/bin/python -m tests.locks.renew $(UPGRADE)
 
+audit: $(VENV)/tools.stamp
+	@$(VENV)/bin/python -m tests.locks.audit $(TOOLS)/bin/pip-audit
+
+# The runtime set alone, in an environment of its own; the licences are those that the packages state.
+sbom: $(VENV)/tools.stamp
+	@rm -rf $(VENV)/image && mkdir -p dist && $(VENV)/bin/python -m venv $(VENV)/image
+	@$(call install,$(VENV)/image,requirements.txt)
+	@$(VENV)/image/bin/pip uninstall --quiet --yes setuptools pip
+	@$(TOOLS)/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible \
+		--output-file dist/starling.cdx.json $(VENV)/image/bin/python
+	@rm -rf $(VENV)/image && echo "Wrote dist/starling.cdx.json."
+
 # $(call install,environment,locks): what the locks name, if it has the hash that they name, and nothing else.
 # uv takes a fraction of the time, but knows nothing of a registry that pip is configured for: then pip does the same.
 define install
@@ -73,7 +88,13 @@ $(VENV)/dev.stamp: pyproject.toml $(DEV_LOCKS) | $(VENV)/bin/uv
 	@$(INSTALL_STARLING)
 	@touch $(VENV)/run.stamp $@
 
-# By pip, since something has to come first.
+# Kept apart: what they need does not have to agree with what Starling needs.
+$(VENV)/tools.stamp: requirements-tools.txt | $(VENV)/bin/uv
+	@rm -rf $(TOOLS) && $(VENV)/bin/python -m venv $(TOOLS)
+	@$(call install,$(TOOLS),requirements-tools.txt)
+	@touch $@
+
+# uv is the only one of the tools that every installation needs.
 $(VENV)/bin/uv: requirements-tools.txt | $(VENV)/bin/pip
 	@sed -n '/^uv==/,/# via/p' requirements-tools.txt >$(VENV)/uv.txt
 	@$(VENV)/bin/pip install --quiet --disable-pip-version-check --no-compile --require-hashes --no-deps \

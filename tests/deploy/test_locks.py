@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 import tomllib
 from importlib import metadata
+from pathlib import Path
+from typing import Any
 
 import pytest
 from packaging.requirements import Requirement
 
-from tests.locks import BUILD, DEV, EMBEDDED, ROOT, RUN, TOGETHER, TOOLS
+from tests.locks import BUILD, DEV, EMBEDDED, ROOT, RUN, TOGETHER, TOOLS, audit
 from tests.locks.installed import closure
 from tests.locks.pins import Pin, read, stale, wanted
 
@@ -86,3 +90,40 @@ def test_what_is_installed_is_what_is_locked() -> None:
 )
 def test_a_lock_has_what_its_packages_need_and_no_more(locks: list[str], extras: list[str]) -> None:
     assert _names(*locks) == closure(*extras), "renew the locks: make lock"
+
+
+SOUND = {"name": "aiohttp", "version": "3.14.5", "vulns": []}
+BAD = {"name": "aiohttp", "version": "3.14.5", "vulns": [{"id": "PYSEC-2026-1", "fix_versions": ["3.14.6"]}]}
+UNKNOWN = {"name": "aiohttp", "skip_reason": "not found"}
+
+
+@pytest.mark.parametrize(
+    ("packages", "code", "said"),
+    [
+        ([SOUND, SOUND], 0, "2 packages audited, 0 known vulnerabilities"),
+        ([SOUND, BAD], 1, "requirements.txt: aiohttp 3.14.5 has PYSEC-2026-1; fixed in 3.14.6"),
+        ([SOUND, UNKNOWN], 2, "1 of 2 packages could not be audited"),
+    ],
+    ids=["sound", "vulnerable", "unknown"],
+)
+def test_an_audit_without_an_answer_is_not_a_good_one(
+    packages: list[dict[str, Any]], code: int, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert audit.judge([(RUN, package) for package in packages]) == code
+    assert said in "".join(capsys.readouterr())
+
+
+def test_an_audit_that_reaches_no_database_says_so(tmp_path: Path) -> None:
+    program = tmp_path / "pip-audit"
+    program.write_text("#!/bin/sh\necho Traceback >&2; echo 'ConnectionError: no route to pypi.org' >&2; exit 1\n")
+    program.chmod(0o755)
+
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.locks.audit", program], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 2
+    assert done.stderr.splitlines() == [
+        "The vulnerability database could not be reached, so nothing is known: ConnectionError: no route to pypi.org",
+        "Run make audit where https://pypi.org/pypi/<package>/json can be read.",
+    ]

@@ -32,7 +32,7 @@ ABOUT = {
     RUN: "What Starling runs with, by version and hash. The image holds this and nothing else.",
     EMBEDDED: "What `starling up` runs with beside requirements.txt: the servers it starts, by version and hash.",
     DEV: "What the tests need beside the other locks, by version and hash.",
-    TOOLS: "What makes the locks and installs from them, by version and hash.",
+    TOOLS: "What locks, audits and lists the dependencies, by version and hash; in an environment of its own.",
 }
 
 

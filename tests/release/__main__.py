@@ -73,7 +73,7 @@ def main() -> int:
 
 
 def _only_what_is_locked(engine: Engine) -> None:
-    """The image has the packages of its lock, in the same versions, and Starling."""
+    """The image has the packages of its lock, in the same versions, and Starling; it is what ``make sbom`` lists."""
     held: dict[str, str] = {canonicalize_name(name): version for name, version in engine.packages().items()}
     del held["starling"]
     pins = read([RUN])
