@@ -17,6 +17,11 @@ SPACE = "musicnn-msd-mtt-1"
 FEATURE_VERSION = 1
 """Version of what a ``TrackAnalyzed`` says; raised when a descriptor changes, so that tracks are analysed anew."""
 
+AUDIOMUSE_SPACE = "audiomuse-msd-200"
+"""The vectors that AudioMuse-AI keeps: the Million Song network alone, every window at the file's own level, not
+standardised. They cannot be compared with those of ``SPACE``, only with each other."""
+AUDIOMUSE_SIZE = 200
+
 FloatArray = npt.NDArray[np.float32]
 
 # fmt: off
@@ -56,3 +61,16 @@ def unpack(blob: bytes) -> tuple[FloatArray, FloatArray]:
     if whole.shape != (EMBEDDING_SIZE + TAG_COUNT,):
         raise ValueError(f"expected 1000 bytes, got {len(blob)}")
     return whole[:EMBEDDING_SIZE], whole[EMBEDDING_SIZE:]
+
+
+def read_audiomuse(blob: bytes) -> FloatArray:
+    """The vector [200] of the bytes that AudioMuse-AI keeps, little-endian float32. Raises ``ValueError`` that says
+    what is wrong with one that cannot be compared."""
+    if len(blob) != 4 * AUDIOMUSE_SIZE:
+        raise ValueError(f"the vector has {len(blob)} bytes instead of {4 * AUDIOMUSE_SIZE}")
+    values = np.frombuffer(blob, "<f4")
+    if not np.isfinite(values).all():
+        raise ValueError("the vector holds NaN or infinity")
+    if not values.any():
+        raise ValueError("the vector is all zero")
+    return values.astype(np.float32)

@@ -92,6 +92,42 @@ class TrackAnalysisSkipped(_TrackEvent):
     reason: str
 
 
+ImportSource = Literal["audiomuse"]
+
+
+class TrackAnalysisImported(Event):
+    """What another program had found out about a track, taken over as it is.
+
+    It never counts as an analysis: it stands in for one until Starling has listened itself. The envelope's blob is
+    that program's vector in ``space``, little-endian float32; there is none where it had none.
+    """
+
+    wire_type: ClassVar[str] = "track.analysis_imported"
+    server_id: UUID
+    track_id: UUID
+    source: ImportSource
+    source_version: str
+    """What of the source tells its release, e.g. the layout of its database."""
+    source_item_id: str
+    """What the source calls the track."""
+    digest: str
+    """BLAKE2b-128 (hex) of everything that was taken over: the same again is not said twice."""
+    space: str | None = None
+    """Name of the vector space, e.g. ``audiomuse-msd-200``; None without a vector."""
+    tempo_bpm: float | None = None
+    key: str | None = None
+    """C, C#, D, D#, E, F, F#, G, G#, A, A# or B."""
+    scale: Literal["major", "minor"] | None = None
+    energy_rms: float | None = None
+    """Mean RMS amplitude, full scale is 1: not the ``energy`` of ``TrackAnalyzed``."""
+    tags: dict[str, float] = Field(default_factory=dict)
+    """Probabilities of the tags that the source kept, by their names in ``shared.embedding.TAGS``."""
+
+    @property
+    def subject(self) -> str:
+        return f"track:{self.track_id}"
+
+
 class AnalysisRunCompleted(RunEvent):
     """Every track of the run has had its terminal event: discovered = analysed + skipped + failed."""
 

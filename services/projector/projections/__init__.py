@@ -11,6 +11,7 @@ from services.projector.projections.schedules import SCHEDULES
 from services.projector.projections.servers import SERVERS
 from services.projector.projections.syncs import SYNCS
 from services.projector.projections.track_analysis import TRACK_ANALYSIS
+from services.projector.projections.track_imports import TRACK_IMPORTS
 from services.projector.projections.track_plays import TRACK_PLAYS
 from services.projector.projections.track_vectors import TRACK_VECTORS
 from services.projector.projections.tracks import TRACKS
@@ -21,6 +22,7 @@ PROJECTIONS = (
     SERVERS,
     TRACKS,
     TRACK_ANALYSIS,
+    TRACK_IMPORTS,
     TRACK_VECTORS,
     TRACK_PLAYS,
     RUNS,

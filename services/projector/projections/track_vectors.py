@@ -1,5 +1,7 @@
 """``track_vectors``: the embeddings, newest per track and space; the vector indexes are caches of this table.
 
+Vectors are half floats: Starling's own as the analyzer wrote them, those of another program brought to length one.
+
 ``vector_id`` is the position of the track's first vector in that space, so a rebuild gives the same. ``position`` is
 that of the last event which changed the row: reading on from a known position misses nothing. ``removed`` follows the
 track: also for a vector that arrives after its track or its library has gone. To know that, ``track_vectors_absent``
@@ -8,6 +10,7 @@ holds the ids of removed tracks and libraries.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -16,8 +19,15 @@ from uuid import UUID
 import numpy as np
 
 from services.projector.projections.base import Events, Projection, arrays, insert, place, text
-from shared.embedding import EMBEDDING_SIZE, TAG_COUNT
-from shared.events import Event, ServerRemoved, TrackAnalyzed, TracksDiscovered, TracksRemoved
+from shared.embedding import AUDIOMUSE_SPACE, EMBEDDING_SIZE, TAG_COUNT, read_audiomuse
+from shared.events import (
+    Event,
+    ServerRemoved,
+    TrackAnalysisImported,
+    TrackAnalyzed,
+    TracksDiscovered,
+    TracksRemoved,
+)
 from shared.messages import Envelope
 
 if TYPE_CHECKING:
@@ -135,14 +145,23 @@ def _came(batch: _Batch, event: Envelope[Any]) -> None:
 
 
 def _analysed(batch: _Batch, event: Envelope[Any]) -> None:
-    vector = _vector(event.blob)
+    message: TrackAnalyzed = event.message
+    _heard(batch, event, message.space, _vector(event.blob))
+
+
+def _imported(batch: _Batch, event: Envelope[Any]) -> None:
+    message: TrackAnalysisImported = event.message
+    if message.space == AUDIOMUSE_SPACE:
+        _heard(batch, event, message.space, _imported_vector(event.blob))
+
+
+def _heard(batch: _Batch, event: Envelope[Any], space: str, vector: bytes | None) -> None:
     if vector is None:
         return
-    message: TrackAnalyzed = event.message
-    key = (text(message.space, None), message.track_id)
+    key = (text(space, None), event.message.track_id)
     found = batch.vectors.get(key)
     first = found.first if found else place(event)
-    batch.vectors[key] = _Vector(message.server_id, first, place(event), vector)
+    batch.vectors[key] = _Vector(event.message.server_id, first, place(event), vector)
 
 
 def _vector(blob: bytes | None) -> bytes | None:
@@ -152,6 +171,17 @@ def _vector(blob: bytes | None) -> bytes | None:
     vector = blob[:_VECTOR_BYTES]
     values = np.frombuffer(vector, "<f2")
     return vector if np.isfinite(values).all() and values.any() else None
+
+
+def _imported_vector(blob: bytes | None) -> bytes | None:
+    """200 half floats of length one, or None when the event has no vector that could be compared. The length is summed
+    exactly, so that every machine rounds to the same halves."""
+    try:
+        values = read_audiomuse(blob or b"").astype(np.float64)
+    except ValueError:
+        return None
+    vector = (values / math.sqrt(math.fsum(np.square(values).tolist()))).astype("<f2")
+    return vector.tobytes() if vector.any() else None
 
 
 async def _store(connection: Connection, batch: _Batch) -> None:
@@ -177,6 +207,7 @@ def _is_absent(batch: _Batch, track_id: UUID, vector: _Vector) -> bool:
 
 _FOLDS: dict[type[Event], Callable[[_Batch, Envelope[Any]], None]] = {
     TrackAnalyzed: _analysed,
+    TrackAnalysisImported: _imported,
     TracksDiscovered: _came,
     TracksRemoved: _left,
 }

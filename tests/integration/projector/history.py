@@ -70,6 +70,8 @@ class History:
             self._retry()
         elif choice < 0.24:
             self._odd_one()
+        elif choice < 0.36:
+            self._import()
         else:
             self._run()
 
@@ -115,6 +117,24 @@ class History:
                 lambda: self.add(events.AnalysisRunStarted(run_id=stray, server_ids=(self._pick_server(),))),
             )
         )()
+
+    def _import(self) -> None:
+        """Analyses of another program, some of them for the second time, some of tracks that are gone."""
+        server = self._pick_server()
+        for item in self.random.sample([str(number) for number in range(60)], self.random.randint(1, 20)):
+            vector = self.numpy.normal(size=embedding.AUDIOMUSE_SIZE).astype("<f4").tobytes()
+            event = events.TrackAnalysisImported(
+                server_id=server,
+                track_id=track_id(server, item),
+                source="audiomuse",
+                source_version="item_id",
+                source_item_id=item,
+                digest=str(len(self.entries)),
+                space=self.random.choice((embedding.AUDIOMUSE_SPACE, embedding.AUDIOMUSE_SPACE, "another-1")),
+                tempo_bpm=self.random.choice((None, 117.45, -0.0)),
+                tags=self.random.choice(({}, {"msd:rock": self.random.random(), "mtt:\x00": -0.0})),
+            )
+            self.add(event, self.random.choice((None, bytes(800), b"short", *[vector] * 12)))
 
     def _run(self) -> None:
         run = derived_id("history", "run", len(self.entries))

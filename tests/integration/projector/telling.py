@@ -80,6 +80,32 @@ def analysed(
     return event, sound(number) if blob is None else blob
 
 
+def imported(
+    number: int, *, server: UUID = SERVER, axis: int = 0, blob: bytes | None = None, **fields: Any
+) -> tuple[events.TrackAnalysisImported, bytes]:
+    """What AudioMuse-AI had found out; its vector goes along one axis and is not of length one."""
+    vector = np.zeros(embedding.AUDIOMUSE_SIZE, "<f4")
+    vector[axis] = 7.5
+    event = events.TrackAnalysisImported.model_validate(
+        {
+            "server_id": server,
+            "track_id": track(number, server),
+            "source": "audiomuse",
+            "source_version": "item_id",
+            "source_item_id": str(number),
+            "digest": "ab" * 16,
+            "space": embedding.AUDIOMUSE_SPACE,
+            "tempo_bpm": 117.5,
+            "key": "A#",
+            "scale": "minor",
+            "energy_rms": 0.08,
+            "tags": {"msd:rock": 0.24},
+            **fields,
+        }
+    )
+    return event, vector.tobytes() if blob is None else blob
+
+
 def failed(number: int, *, run: UUID = RUN, server: UUID = SERVER, **fields: Any) -> events.TrackAnalysisFailed:
     return events.TrackAnalysisFailed.model_validate(
         {
