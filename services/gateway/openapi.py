@@ -44,6 +44,7 @@ _TAGS = {
     "Tracks": "What is there, how it sounds, what sounds like it.",
     "Clustering": "Groups of tracks that sound alike, and the playlists they would make.",
     "Playlists": "What listeners keep: made, changed, brought back, as files.",
+    "Imports": "What another program had found out.",
     "Syncing": "Playlists on media servers.",
     "Schedules": "What happens by the clock.",
     "Live": "What happens, as it happens.",

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from services.gateway.models.tracks import Analysis, TopTag, Track, TrackFailure
-from services.gateway.tagging import TagStats, mood_strip, moods, read_tags, top_tags
+from services.gateway.models.tracks import Analysis, ImportedAnalysis, TopTag, Track, TrackFailure
+from services.gateway.tagging import TagStats, imported_tags, mood_strip, moods, read_tags, top_tags
 
 if TYPE_CHECKING:
     from asyncpg import Record
@@ -26,11 +27,11 @@ def to_tracks(rows: Sequence[Record], stats: TagStats, tags: int = TAGS_IN_LIST)
     probabilities = read_tags([row["tags"] for row in heard])
     sounds = zip(top_tags(probabilities, stats, tags), moods(probabilities), strict=True)
     found = {row["track_id"]: sound for row, sound in zip(heard, sounds, strict=True)}
-    return [_track(row, found.get(row["track_id"])) for row in rows]
+    return [_track(row, found.get(row["track_id"]), tags) for row in rows]
 
 
-def _track(row: Record, sound: tuple[list[TopTag], float] | None) -> Track:
-    analysis = _analysis(row)
+def _track(row: Record, sound: tuple[list[TopTag], float] | None, tags: int) -> Track:
+    analysis, imported = _analysis(row), _imported(row)
     strip = None
     if analysis is not None and sound is not None:
         strip = mood_strip(analysis.tempo_bpm, analysis.energy, analysis.brightness, sound[1])
@@ -51,7 +52,9 @@ def _track(row: Record, sound: tuple[list[TopTag], float] | None) -> Track:
         status=row["status"],
         failure=_failure(row),
         analysis=analysis,
-        top_tags=sound[0] if sound is not None else [],
+        imported=imported,
+        analysis_source="starling" if analysis is not None else imported.source if imported is not None else None,
+        top_tags=sound[0] if sound is not None else _imported_tags(row, tags) if imported is not None else [],
         mood_strip=strip,
     )
 
@@ -85,6 +88,24 @@ def _analysis(row: Record) -> Analysis | None:
         decoder=row["decoder"],
         audio_hash=row["audio_hash"],
     )
+
+
+def _imported(row: Record) -> ImportedAnalysis | None:
+    """Only where Starling has not listened itself."""
+    if row["import_source"] is None or row["profile"] is not None:
+        return None
+    return ImportedAnalysis(
+        source=row["import_source"],
+        imported_at=row["imported_at"],
+        tempo_bpm=_rounded(row["import_tempo_bpm"], 2),
+        key=row["import_key"],
+        scale=row["import_scale"],
+        energy_rms=_rounded(row["import_energy_rms"], 4),
+    )
+
+
+def _imported_tags(row: Record, tags: int) -> list[TopTag]:
+    return imported_tags(json.loads(row["import_tags"]), tags)
 
 
 def _rounded(value: float | None, digits: int) -> float | None:

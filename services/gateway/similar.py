@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable, Sequence
 from uuid import UUID
 
@@ -19,7 +18,7 @@ _SPARE = 2
 async def sounding_like(gateway: Gateway, seeds: Sequence[UUID], n: int) -> list[UUID]:
     """The ``seeds``, then the tracks nearest to any of them, ``n`` in all; no recording twice. Raises
     ``InvalidInput`` for a seed that no library has, ``ProblemError`` for one without analysis."""
-    near = await asyncio.gather(*(gateway.neighbours.of(seed, _SPARE * n) for seed in seeds))
+    near = (await gateway.neighbours.of(seeds, _SPARE * n)).tracks
     candidates = by_distance(found or () for found in near)
     async with gateway.reading() as connection:
         rows = await tracks.many(connection, [*seeds, *candidates])

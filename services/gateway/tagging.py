@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ import numpy as np
 from services.gateway.models.tracks import MoodStrip, TopTag
 from services.gateway.queries import tag_stats
 from services.gateway.tags import CALM, INFO, LIVELY
-from shared.embedding import TAG_COUNT, FloatArray
+from shared.embedding import TAG_COUNT, TAGS, FloatArray
 
 if TYPE_CHECKING:
     from shared.postgres import Connection
@@ -24,6 +24,7 @@ AUDIBLE = 0.05
 """A tag of a lower probability can hardly be heard."""
 _SLOWEST_BPM, _FASTEST_BPM = 60.0, 180.0
 _KEEP_S = 5.0
+_PLACES = {name: place for place, name in enumerate(TAGS)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,17 @@ def _first_labels(order: list[int], shares: list[float], scores: list[float] | N
         if len(found) == most:
             break
     return list(found.values())
+
+
+def imported_tags(probabilities: Mapping[str, float], most: int) -> list[TopTag]:
+    """The most probable of the tags that another program kept. They are not measured against the library, whose means
+    are of Starling's own analyses; names that are not in ``TAGS`` are left out."""
+    whole = np.zeros((1, TAG_COUNT), np.float32)
+    for name, probability in probabilities.items():
+        if name in _PLACES:
+            whole[0, _PLACES[name]] = probability
+    [found] = top_tags(np.clip(whole, 0.0, 1.0), NO_STATS, most)
+    return [tag for tag in found if tag.probability > 0]
 
 
 def moods(probabilities: FloatArray) -> list[float]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.gateway.models.tracks import Analysis, Track
+from services.gateway.models.tracks import Analysis, ImportedAnalysis, Track
 from services.gateway.tagging import AUDIBLE
 
 _NOTES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
@@ -11,9 +11,9 @@ _SURE = 0.3
 
 def why(track: Track, other: Track) -> str:
     """Why ``other`` came up for ``track``, e.g. ``same slow piano mood, 72 BPM, from 1994``; at most three parts."""
-    parts = [_tags(track, other)]
+    parts = [_tags(track, other), _tempo(track, other)]
     if track.analysis is not None and other.analysis is not None:
-        parts += [_tempo(track.analysis, other.analysis), _key(track.analysis, other.analysis)]
+        parts.append(_key(track.analysis, other.analysis))
     parts.append(_year(track, other))
     said = [part for part in parts if part][:3]
     if len(said) < 2 and track.analysis is not None and other.analysis is not None:
@@ -36,11 +36,16 @@ def _tags(track: Track, other: Track) -> str | None:
     return f"same {' '.join(tag.label for tag in chosen)} {noun}"
 
 
-def _tempo(one: Analysis, two: Analysis) -> str | None:
-    """Within 5 %."""
-    if not one.tempo_bpm or not two.tempo_bpm or abs(one.tempo_bpm - two.tempo_bpm) > 0.05 * one.tempo_bpm:
+def _tempo(track: Track, other: Track) -> str | None:
+    """Within 5 %, whoever listened."""
+    one, two = (heard.tempo_bpm if heard else None for heard in (_heard(track), _heard(other)))
+    if not one or not two or abs(one - two) > 0.05 * one:
         return None
-    return f"{round(two.tempo_bpm)} BPM"
+    return f"{round(two)} BPM"
+
+
+def _heard(track: Track) -> Analysis | ImportedAnalysis | None:
+    return track.analysis or track.imported
 
 
 def _key(one: Analysis, two: Analysis) -> str | None:

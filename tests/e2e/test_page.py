@@ -6,6 +6,7 @@ Screenshots of the main pages are left in ``tests/screenshots``.
 from __future__ import annotations
 
 import asyncio
+import base64
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -288,6 +289,26 @@ async def test_the_page_says_so_when_live_values_stop(
         await expect(page.get_by_text("Reconnecting.")).to_be_visible()
         await page.unroute("**/api/v1/live")
         await expect(page.get_by_text("Reconnecting.")).to_be_hidden(timeout=20_000)
+
+
+async def test_what_another_program_found_out_stands_in_for_an_analysis(
+    starling: Instance, browser: Browser, songs: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    (tmp_path / "broken.mp3").write_bytes(b"no music " * 1000)
+    server = await starling.post("/api/v1/servers", {"type": "folder", "name": "Old", "path": str(tmp_path)})
+    await starling.ended(await starling.analyse(server_id=server["id"]))
+    [track] = (await starling.get(f"/api/v1/tracks?server_id={server['id']}"))["items"]
+    vector = base64.b64encode(bytes([0, 0, 128, 63] * 200)).decode()
+    found = {"item_id": track["item_id"], "tempo_bpm": 93.0, "tags": {"msd:jazz": 0.4}, "vector": vector}
+    body = {"server_id": server["id"], "source": "audiomuse", "source_version": "item_id", "items": [found]}
+    taken = await starling.post("/api/v1/imports/analyses", body)
+    await starling.get(f"/api/v1/tracks/{track['id']}?after={taken['position']}")
+    for width in BOTH_WIDTHS:
+        async with visit(browser, f"{starling.url}/tracks/{track['id']}", width=width) as page:
+            await expect(page.get_by_role("heading", name="From AudioMuse-AI")).to_be_visible()
+            await expect(page.locator(".facts")).to_contain_text("93 BPM")
+            await expect(page.get_by_text("Jazz")).to_be_visible()
+            await picture(page, "imported")
 
 
 async def test_a_locked_starling_asks_for_its_token(tmp_path: Path, browser: Browser) -> None:

@@ -8,7 +8,7 @@ from uuid import UUID
 from pydantic import Field
 
 from services.gateway.models.common import Answer, PageQuery, Query, Time
-from shared.events import Profile
+from shared.events import ImportSource, Profile
 
 Family = Literal["genre", "mood", "instrument", "voice", "era", "other"]
 TrackStatus = Literal["discovered", "analysed", "failed"]
@@ -56,6 +56,17 @@ class Analysis(Answer):
     audio_hash: str
 
 
+class ImportedAnalysis(Answer):
+    """What another program had found out about the track, as that program means it."""
+
+    source: ImportSource
+    imported_at: Time
+    tempo_bpm: float | None
+    key: str | None
+    scale: str | None
+    energy_rms: float | None = Field(description="Mean RMS amplitude, full scale is 1; not Starling's `energy`.")
+
+
 class TopTag(Answer):
     """A word for the sound, and how much it stands out in this library."""
 
@@ -94,6 +105,10 @@ class Track(Answer):
     status: TrackStatus
     failure: TrackFailure | None
     analysis: Analysis | None
+    imported: ImportedAnalysis | None = Field(
+        None, description="Stands in for the analysis until Starling has listened itself; null from then on."
+    )
+    analysis_source: Literal["starling"] | ImportSource | None = Field(None, description="Who listened.")
     top_tags: list[TopTag]
     mood_strip: MoodStrip | None
 
@@ -130,4 +145,8 @@ class SimilarTracks(Answer):
     """Nearest first."""
 
     track: Track
+    space: str = Field(
+        description="What was compared: a track that is only known by an import is compared with what was imported."
+        " Distances in two spaces say nothing about each other."
+    )
     items: list[SimilarTrack]

@@ -20,7 +20,12 @@ _COLUMNS = """
        t.disc_number, t.duration_s, t.suffix, t.status, t.failure_reason, t.failure_detail,
        a.profile, a.feature_version, a.analysed_at, a.duration_s AS heard_s, a.tempo_bpm, a.tempo_confidence, a.key,
        a.scale, a.key_confidence, a.tuning_cents, a.loudness_lufs, a.energy, a.brightness, a.silence_s, a.silent,
-       a.patches, a.decoder, a.audio_hash, a.tags, t.removed"""
+       a.patches, a.decoder, a.audio_hash, a.tags, t.removed,
+       i.source AS import_source, i.imported_at, i.tempo_bpm AS import_tempo_bpm, i.key AS import_key,
+       i.scale AS import_scale, i.energy_rms AS import_energy_rms, i.tags AS import_tags"""
+
+_SOUNDS = "LEFT JOIN track_analysis a USING (track_id) LEFT JOIN track_imports i USING (track_id)"
+"""What Starling heard itself, and what another program had heard."""
 
 # As on a shelf: artist, album, disc, track. No part is ever NULL, so that rows can be compared as a whole; the table
 # has an index on just these expressions.
@@ -74,7 +79,7 @@ async def page(connection: Connection, wanted: Wanted, behind: UUID | None, most
     statement = f"""
         SELECT {_COLUMNS} FROM (
             SELECT * FROM tracks t WHERE {condition} ORDER BY {_SHELF} LIMIT ${len(arguments) + 1}
-        ) t LEFT JOIN track_analysis a USING (track_id) ORDER BY {_SHELF}"""  # noqa: S608 - constants and $n only
+        ) t {_SOUNDS} ORDER BY {_SHELF}"""  # noqa: S608 - constants and $n only
     return await connection.fetch(statement, *arguments, most)
 
 
@@ -85,7 +90,7 @@ async def count(connection: Connection, wanted: Wanted) -> int:
 
 
 _MANY = f"""
-SELECT {_COLUMNS} FROM tracks t LEFT JOIN track_analysis a USING (track_id)
+SELECT {_COLUMNS} FROM tracks t {_SOUNDS}
  WHERE t.track_id = ANY($1::uuid[]) AND (NOT t.removed OR $2)
 """  # noqa: S608 - constants
 
@@ -102,6 +107,7 @@ async def one(connection: Connection, track_id: UUID) -> Record | None:
 
 _ANALYSED_SINCE = f"""
 SELECT a.position, {_COLUMNS} FROM track_analysis a JOIN tracks t USING (track_id)
+  LEFT JOIN track_imports i USING (track_id)
  WHERE a.position > $1 AND a.position <= $2 AND NOT t.removed ORDER BY a.position DESC LIMIT $3
 """  # noqa: S608 - constants
 

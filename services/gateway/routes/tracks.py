@@ -57,7 +57,8 @@ async def similar_tracks(call: Call[SimilarQuery, None]) -> SimilarTracks:
     gateway, query, track_id = call.gateway, call.query, call.id("track_id")
     if query.after is not None:
         await gateway.neighbours.wait(positions.pack(query.after))
-    found = await gateway.neighbours.of(track_id, query.n, query.server_id)
+    answer = await gateway.neighbours.of([track_id], query.n, query.server_id)
+    [found] = answer.tracks
     async with gateway.reading() as connection:
         rows = await tracks.many(connection, [track_id, *(neighbour.track_id for neighbour in found or ())])
         stats = await gateway.tags.stats(connection)
@@ -68,7 +69,7 @@ async def similar_tracks(call: Call[SimilarQuery, None]) -> SimilarTracks:
     near = [neighbour for neighbour in found if neighbour.track_id in rows]
     track, *others = to_tracks([rows[track_id], *(rows[neighbour.track_id] for neighbour in near)], stats)
     items = [_similar(track, other, neighbour) for other, neighbour in zip(others, near, strict=True)]
-    return SimilarTracks(track=track, items=items)
+    return SimilarTracks(track=track, space=answer.space, items=items)
 
 
 def _similar(track: Track, other: Track, near: Neighbour) -> SimilarTrack:

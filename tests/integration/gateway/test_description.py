@@ -70,6 +70,19 @@ async def test_every_route_answers_as_described(system: System, music: Path) -> 
         "/api/v1/playlists": {"name": "New", "track_ids": [str(track(1))]},
         "PATCH /api/v1/playlists/{playlist_id}": {"version": 1, "name": "Newer"},
         "/api/v1/playlists/{playlist_id}/restore": {"number": 1},
+        "/api/v1/imports/analyses": {
+            "server_id": str(SERVER),
+            "source": "audiomuse",
+            "source_version": "1",
+            "items": [],
+        },
+        "/api/v1/imports/playlists": {
+            "server_id": str(SERVER),
+            "source": "audiomuse",
+            "source_name": "Mix",
+            "name": "Mix",
+            "items": [],
+        },
         "/api/v1/schedules/{schedule_id}": {"name": "Nightly", "kind": "sync", "cron": "@daily"},
     }
     seen = await system.tell(

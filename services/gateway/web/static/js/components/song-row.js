@@ -17,7 +17,7 @@ function Standing({ track }) {
  */
 export function SongRow({ track, queue, index, why, lead, mark, tail, place }) {
   const { isCurrent } = playState(track);
-  const facts = track.analysis;
+  const facts = track.analysis ?? track.imported;
   return html`<div class="song ${isCurrent ? "is-current" : ""} ${why ? "song-why" : ""} ${track.gone ? "is-gone" : ""} ${tail ? "song-tailed" : ""}" role="listitem" data-song=${track.id} style=${place}
     aria-setsize=${why ? undefined : -1} aria-posinset=${index + 1}>
     <${PlayTile} track=${track} queue=${queue} index=${index} />

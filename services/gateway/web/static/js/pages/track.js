@@ -69,7 +69,7 @@ function Hero({ track }) {
       ${album && html`<p class="hero-album">${album}</p>`}
       <p class="hero-details">${details}</p>
       <button type="button" class="button button-main button-play" onClick=${() => playOrPause(track)}><${Icon} name=${isPlaying ? "pause" : "play"} size=${20} />${isPlaying ? "Pause" : "Play"}</button>
-      ${track.analysis && html`<${MakeSimilar} track=${track} />`}
+      ${track.analysis_source && html`<${MakeSimilar} track=${track} />`}
     </div>
   </header>`;
 }
@@ -81,6 +81,24 @@ function NotAnalysed({ track }) {
   if (!failed) return html`<${EmptyState} title="Not analysed yet" action=${action}>Its sound and its similar songs appear here as soon as Starling has listened to it.<//>`;
   const { title, advice } = explain(track.failure?.reason);
   return html`<${EmptyState} icon="alert" title="Could not be analysed" action=${action}><b>${title}.</b> ${track.failure?.detail ? `“${track.failure.detail}” ` : ""}${advice}<//>`;
+}
+
+/** What another program had found out, until Starling has listened itself. */
+function Borrowed({ track }) {
+  const { tempo_bpm: tempo, key, scale } = track.imported;
+  const facts = [
+    ["Tempo", bpm(tempo), tempo === null ? "" : "BPM"],
+    ["Key", keyName(key, scale), ""],
+  ];
+  return html`
+    <dl class="facts">
+      ${facts.map(([name, value, unit]) => html`<div key=${name} class="fact"><dt>${name}</dt><dd>${value}${unit && html`<small> ${unit}</small>`}</dd><dd class="fact-note">says AudioMuse-AI</dd></div>`)}
+    </dl>
+    <div class="sound">
+      <section class="card sound-card"><h2>From AudioMuse-AI</h2><p>This is what AudioMuse-AI had found out. It stands here until Starling has listened itself; until then, similar songs are those that sounded alike there.</p></section>
+      ${track.top_tags.length > 0 && html`<section class="card"><h2>What it sounds like</h2><${TagBars} tags=${track.top_tags} /></section>`}
+    </div>
+  `;
 }
 
 /** "12 times, last 3 h ago", as the listener's own server counted. */
@@ -133,7 +151,7 @@ export function TrackPage({ id }) {
   if (!track) return html`<div class="page"><${Ghosts} /></div>`;
   return html`<div class="page track-page">
     <${Hero} track=${track} />
-    ${track.analysis ? html`<${Sound} track=${track} />` : html`<${NotAnalysed} track=${track} />`}
-    ${track.analysis && html`<${SimilarSongs} key=${id} track=${track} />`}
+    ${track.analysis ? html`<${Sound} track=${track} />` : track.imported ? html`<${Borrowed} track=${track} />` : html`<${NotAnalysed} track=${track} />`}
+    ${track.analysis_source && html`<${SimilarSongs} key=${id} track=${track} />`}
   </div>`;
 }
