@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from services.cli import playlist_app
+from services.cli import import_app, playlist_app
 from services.cli.perform import perform
 from services.cli.session import Session
 
@@ -350,4 +350,5 @@ def doctor(
     perform(context, lambda session: doctoring.examine(session, deep=deep, as_json=as_json))
 
 
+import_app.add_to(app)
 playlist_app.add_to(app)

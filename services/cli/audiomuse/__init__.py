@@ -1,0 +1,1 @@
+"""``starling import-audiomuse``: analyses and playlists out of AudioMuse-AI's database."""
