@@ -11,9 +11,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, 
 Check = Callable[[], Awaitable[bool]]
 
 
-async def metrics(_: web.Request) -> web.Response:
-    """All metrics of this process in Prometheus' text form."""
-    return await exposed(REGISTRY)
+Measure = Callable[[], Awaitable[CollectorRegistry]]
 
 
 async def exposed(*registries: CollectorRegistry) -> web.Response:
@@ -49,8 +47,13 @@ def readyz(checks: Mapping[str, Check]) -> Callable[[web.Request], Awaitable[web
     return handler
 
 
-async def serve(port: int, checks: Mapping[str, Check]) -> web.AppRunner:
-    """Serve /healthz, /readyz and /metrics on ``port``. Raises ``OSError`` when it is taken."""
+async def serve(port: int, checks: Mapping[str, Check], measure: Measure | None = None) -> web.AppRunner:
+    """Serve /healthz, /readyz and /metrics on ``port``; ``measure`` makes metrics that are only known when asked for.
+    Raises ``OSError`` when the port is taken."""
+
+    async def metrics(_: web.Request) -> web.Response:
+        return await exposed(REGISTRY, *([await measure()] if measure else []))
+
     app = web.Application()
     app.router.add_get("/healthz", healthz)
     app.router.add_get("/readyz", readyz(checks))

@@ -9,6 +9,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -17,6 +18,9 @@ from shared.errors import ConfigurationError
 from shared.pausing import patiently
 from shared.settings import Settings
 from shared.streams import Streams
+
+if TYPE_CHECKING:
+    from shared.health import Measure
 
 log = structlog.get_logger(__name__)
 
@@ -61,14 +65,17 @@ async def open_streams(loaded: Settings, stop: asyncio.Event) -> Streams:
 
 
 @asynccontextmanager
-async def health(loaded: Settings, checks: Mapping[str, Callable[[], Awaitable[bool]]]) -> AsyncIterator[None]:
-    """``async with health(settings, checks):`` serves the health port, if there is one, while the body runs."""
+async def health(
+    loaded: Settings, checks: Mapping[str, Callable[[], Awaitable[bool]]], measure: Measure | None = None
+) -> AsyncIterator[None]:
+    """``async with health(settings, checks):`` serves the health port, if there is one, while the body runs.
+    ``measure`` makes metrics that are only known when asked for."""
     if not loaded.health_port:
         yield
         return
     from shared.health import serve  # a web server costs memory, which nobody pays without a port
 
-    runner = await serve(loaded.health_port, checks)
+    runner = await serve(loaded.health_port, checks, measure)
     try:
         yield
     finally:

@@ -31,7 +31,7 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", validation_alias="STARLING_HOST")
     port: int = Field(8000, validation_alias="STARLING_PORT", ge=0, le=65535)
     health_port: int = Field(0, validation_alias="STARLING_HEALTH_PORT", ge=0, le=65535)
-    """Port of /healthz, /readyz and /metrics of every service but the gateway; 0 is off."""
+    """Port of /healthz, /readyz and /metrics of every service, for machines, without signing in; 0 is off."""
     token: SecretStr = Field(SecretStr(""), validation_alias="STARLING_TOKEN")
     """A word of the operator's that opens everything, as a bearer token; accounts are made on the page."""
     local_token: SecretStr = Field(SecretStr(""), validation_alias="STARLING_LOCAL_TOKEN")

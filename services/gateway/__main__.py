@@ -9,6 +9,7 @@ import structlog
 from aiohttp import web
 
 from services.gateway.app import Running, build_app, running
+from services.gateway.readiness import readiness
 from services.gateway.security import check_exposure
 from shared import process
 from shared.errors import ConfigurationError
@@ -24,9 +25,11 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
     async with running(settings) as work:
         runner = web.AppRunner(build_app(work.gateway), access_log=None, shutdown_timeout=_GRACE_S)
         await runner.setup()
+        gateway = work.gateway
         try:
             await _listen(runner, settings)
-            await _until(stop, work)
+            async with process.health(settings, readiness(gateway), gateway.watching.registry):
+                await _until(stop, work)
         finally:
             await runner.cleanup()
 

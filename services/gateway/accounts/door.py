@@ -79,8 +79,11 @@ class Door:
     async def inhabited(self) -> bool:
         """Whether there is an account; once there was one, there always is."""
         if not self._inhabited and time.monotonic() - self._looked >= _LOOK_AGAIN_S:
-            async with self._reading() as connection:
-                self._inhabited = await accounts.any_exist(connection)
+            async with postgres.translated(), self._pool.acquire(timeout=10.0) as connection:
+                try:
+                    self._inhabited = await accounts.any_exist(connection)
+                except asyncpg.UndefinedTableError:
+                    self._inhabited = False  # a new database
             self._looked = time.monotonic()
         return self._inhabited
 

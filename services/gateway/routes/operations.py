@@ -22,6 +22,7 @@ from services.gateway.models.operations import (
 )
 from services.gateway.queries import positions as places
 from services.gateway.queries import runs, servers, tracks
+from services.gateway.readiness import readiness
 from shared import health, positions
 from shared.accounts import Right
 from shared.release import our_version
@@ -69,31 +70,7 @@ async def healthz(_: Call[None, None]) -> Health:
 
 async def readyz(call: Call[None, None]) -> Reply:
     """Whether everything needed to answer is there."""
-    gateway = call.gateway
-
-    async def postgres_answers() -> bool:
-        async with gateway.reading() as connection:
-            return bool(await connection.fetchval("SELECT true"))
-
-    async def projector_works() -> bool:
-        last = await gateway.streams.log.last()
-        async with gateway.reading() as connection:
-            return await places.projector_works(connection, gateway.settings.tenant, last)
-
-    async def redis_keeps() -> bool:
-        return gateway.intake.trusted and await gateway.streams.ping()
-
-    async def index_is_loaded() -> bool:
-        return gateway.neighbours.ready
-
-    checks = await health.run_checks(
-        {
-            "redis": redis_keeps,
-            "postgres": postgres_answers,
-            "projector": projector_works,
-            "index": index_is_loaded,
-        }
-    )
+    checks = await health.run_checks(readiness(call.gateway))
     ready = all(checks.values())
     return Reply(Readiness(ready=ready, checks=checks), 200 if ready else 503)
 

@@ -29,7 +29,7 @@ from tests.waiting import until
 @pytest.fixture(scope="session")
 def prepared(postgres: PostgresServer) -> str:
     """The name of a database that holds all tables, empty: to be copied, which is quicker than making them."""
-    name = "gateway_template"
+    name = f"gateway_template_{uuid4().hex}"
 
     async def prepare() -> None:
         admin = await postgres.connect("postgres")

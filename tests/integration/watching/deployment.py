@@ -51,14 +51,16 @@ class Deployment:
         self._environment = environment
         self._folder = folder
         self._ports: dict[str, int] = {}
+        self._health: dict[str, int] = {}
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
 
     def start(self, *names: str) -> None:
         """Start services; ``scrape`` says when they are there."""
         for name in names:
-            port = str(choose())
-            self._ports[name] = int(port)
-            own = {"STARLING_HEALTH_PORT": port, "STARLING_PORT": port, "STARLING_LOG_FORMAT": "json"}
+            port, self._health[name] = choose(), choose()
+            self._ports[name] = port if name == "gateway" else self._health[name]
+            own = {"STARLING_HEALTH_PORT": str(self._health[name]), "STARLING_PORT": str(port)}
+            own["STARLING_LOG_FORMAT"] = "json"
             environment = clean_environment({**self._environment, **own, "STARLING_LOG_LEVEL": "debug"})
             with self._log(name).open("ab") as log:
                 self.processes[name] = subprocess.Popen(
@@ -89,13 +91,14 @@ class Deployment:
             return answer.status, await answer.text()
 
     async def scrape(self, name: str) -> Scrape:
-        """What the service shows now; nothing while it does not listen yet."""
+        """What the service shows now on its health port; nothing while it does not listen yet."""
+        address = f"http://127.0.0.1:{self._health[name]}/metrics"
         try:
-            status, text = await self.ask(name, "/metrics")
+            async with aiohttp.ClientSession() as session, session.get(address) as answer:
+                assert answer.status == 200, await answer.text()
+                return read(await answer.text())
         except aiohttp.ClientError:
             return Scrape({}, frozenset())
-        assert status == 200, text
-        return read(text)
 
     async def are_all_there(self) -> bool:
         """Whether everything that was started listens."""
