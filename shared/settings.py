@@ -4,25 +4,30 @@ from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 import platformdirs
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.errors import ConfigurationError
 
 
 class Settings(BaseSettings):
-    """Names of environment variables are the upper-case field names (``STARLING_`` in front, save for the servers)."""
+    """Names of environment variables are the upper-case field names (``STARLING_`` in front, save for the servers).
+
+    A secret may stand in a file instead, as containers are given them: its field has a twin that ends in ``_file``.
+    """
 
     model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore", populate_by_name=True)
 
     redis_url: SecretStr = Field(SecretStr(""), validation_alias="REDIS_URL")
+    redis_url_file: Path | None = Field(None, validation_alias="REDIS_URL_FILE")
     postgres_host: str = Field("", validation_alias="POSTGRES_HOST")
     postgres_port: int = Field(5432, validation_alias="POSTGRES_PORT", ge=1, le=65535)
     postgres_user: str = Field("starling", validation_alias="POSTGRES_USER")
     postgres_password: SecretStr = Field(SecretStr(""), validation_alias="POSTGRES_PASSWORD")
+    postgres_password_file: Path | None = Field(None, validation_alias="POSTGRES_PASSWORD_FILE")
     postgres_db: str = Field("starling", validation_alias="POSTGRES_DB")
 
     data_dir: Path = Field(
@@ -34,6 +39,7 @@ class Settings(BaseSettings):
     """Port of /healthz, /readyz and /metrics of every service, for machines, without signing in; 0 is off."""
     token: SecretStr = Field(SecretStr(""), validation_alias="STARLING_TOKEN")
     """A word of the operator's that opens everything, as a bearer token; accounts are made on the page."""
+    token_file: Path | None = Field(None, validation_alias="STARLING_TOKEN_FILE")
     local_token: SecretStr = Field(SecretStr(""), validation_alias="STARLING_LOCAL_TOKEN")
     """The same for the commands of this machine; ``starling up`` makes one at each start."""
     rate_limit: float = Field(100.0, validation_alias="STARLING_RATE_LIMIT", ge=0, le=100_000)
@@ -44,6 +50,7 @@ class Settings(BaseSettings):
     """Addresses and networks, separated by commas, whose X-Forwarded-For and X-Forwarded-Proto are believed."""
     secret_key: SecretStr = Field(SecretStr(""), validation_alias="STARLING_SECRET_KEY")
     """Fernet key that encrypts media server passwords; ``starling up`` makes one."""
+    secret_key_file: Path | None = Field(None, validation_alias="STARLING_SECRET_KEY_FILE")
     tenant: str = Field("starling", validation_alias="STARLING_TENANT", pattern=r"^[a-z0-9_-]{1,32}$")
     """Hash tag of all stream keys and prefix of the PostgreSQL schemas."""
 
@@ -72,8 +79,23 @@ class Settings(BaseSettings):
     """An OpenAI-compatible API up to and including ``/v1``, e.g. Ollama's; empty is off."""
     llm_model: str = Field("", validation_alias="STARLING_LLM_MODEL")
     llm_key: SecretStr = Field(SecretStr(""), validation_alias="STARLING_LLM_KEY")
+    llm_key_file: Path | None = Field(None, validation_alias="STARLING_LLM_KEY_FILE")
     llm_timeout_s: float = Field(5.0, validation_alias="STARLING_LLM_TIMEOUT_S", gt=0, le=300)
     """For the names of a whole clustering; then names come from tags."""
+
+    @model_validator(mode="after")
+    def _take_secrets_from_files(self) -> Self:
+        for name in type(self).model_fields:
+            path = getattr(self, f"{name}_file", None)
+            if path is None:
+                continue
+            variable = str(type(self).model_fields[name].validation_alias)
+            secret, held = secret_in(path, f"{variable}_FILE"), getattr(self, name).get_secret_value()
+            # What is held may be what the file holds: ``model_validate`` comes by here twice.
+            if held not in ("", secret):
+                raise ConfigurationError(f"{variable} and {variable}_FILE are both set; unset one of them")
+            setattr(self, name, SecretStr(secret))
+        return self
 
     @property
     def read_schema(self) -> str:
@@ -84,6 +106,19 @@ class Settings(BaseSettings):
     def kept_schema(self) -> str:
         """Schema of what is never rebuilt: archive, positions, secrets, working rows."""
         return self.tenant.replace("-", "_")
+
+
+def secret_in(path: Path, variable: str) -> str:
+    """The secret in a file, without the white space around it. Raises ``ConfigurationError`` that names the file and
+    the variable that led to it."""
+    try:
+        content = path.read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not a text"
+        raise ConfigurationError(f"cannot read {path} ({reason}); {variable} names a file that we may read") from None
+    if not content:
+        raise ConfigurationError(f"{path} is empty; write the secret into it, or unset {variable}")
+    return content
 
 
 @lru_cache(maxsize=1)

@@ -43,20 +43,21 @@ class Session:
 
     def settings_with(self, environment: Mapping[str, str]) -> Settings:
         """Settings of the environment and the options, completed by ``environment``. Raises ``ConfigurationError``."""
-        return self._load({name: value for name, value in environment.items() if value and not os.environ.get(name)})
+        return self._load({name: value for name, value in environment.items() if value and not _is_set(name)})
 
     def api(self) -> Api:
         """The gateway: as given, else the instance that runs on the data directory, else the one on the usual port."""
         from services.cli.client import Api
 
-        if self.url:
-            return Api(self.url, self.token)
         own = self.own_settings()
+        token = own.token.get_secret_value() or None
+        if self.url:
+            return Api(self.url, token)
         running = self._running(own)
         if running is None:
-            return Api(f"http://127.0.0.1:{own.port or 8000}", self.token)
+            return Api(f"http://127.0.0.1:{own.port or 8000}", token)
         # The token of that instance is for that instance alone, so it never goes with an address that was given.
-        return Api(running.url, self.token or running.environment.get("STARLING_LOCAL_TOKEN"))
+        return Api(running.url, token or running.environment.get("STARLING_LOCAL_TOKEN"))
 
     def _running(self, own: Settings) -> RunState | None:
         from services.up.datadir import LOCK, load_state
@@ -75,8 +76,17 @@ class Session:
         from shared.settings import Settings
 
         given: dict[str, Any] = {"STARLING_DATA_DIR": self.data_dir, "STARLING_TOKEN": self.token}
+        # The option wins over the file; the variable, which is an option to us, does not.
+        if self.token and self.token != os.environ.get("STARLING_TOKEN"):
+            more = {**more, "STARLING_TOKEN_FILE": None}
         try:
             return Settings(**{**more, **{name: value for name, value in given.items() if value}})
         except ValidationError as error:
             lines = [f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in error.errors()]
             raise ConfigurationError("; ".join(lines)) from None
+
+
+def _is_set(name: str) -> bool:
+    """True for a variable of the environment, and for one whose twin is there, which leads to the same in a file."""
+    twin = name.removesuffix("_FILE") if name.endswith("_FILE") else f"{name}_FILE"
+    return bool(os.environ.get(name) or os.environ.get(twin))

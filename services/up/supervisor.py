@@ -156,10 +156,15 @@ class Supervisor:
 
     def _environment_of(self, place: int) -> dict[str, str]:
         """What the service in that place of the list finds in its environment."""
-        environment = {**os.environ, "PYTHONUNBUFFERED": "1", **self._environment}
+        inherited = {name: value for name, value in os.environ.items() if not self._is_replaced(name)}
+        environment = {**inherited, "PYTHONUNBUFFERED": "1", **self._environment}
         if self._settings.health_port:  # one machine, so each service needs a port of its own
             environment["STARLING_HEALTH_PORT"] = str(self._settings.health_port + place)
         return environment
+
+    def _is_replaced(self, name: str) -> bool:
+        """True for the file of a secret that we pass on as it is, since a service takes only one of the two."""
+        return name.endswith("_FILE") and bool(self._environment.get(name.removesuffix("_FILE")))
 
     def _watched(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """A task whose unexpected end by an exception stops everything."""
