@@ -16,6 +16,7 @@ def clean_environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
 
 def environment_of(settings: Settings) -> dict[str, str]:
     """The variables that lead a process to these stores."""
+    key = settings.secret_key_file
     return {
         "REDIS_URL": settings.redis_url.get_secret_value(),
         "POSTGRES_HOST": settings.postgres_host,
@@ -24,5 +25,9 @@ def environment_of(settings: Settings) -> dict[str, str]:
         "POSTGRES_PASSWORD": settings.postgres_password.get_secret_value(),
         "POSTGRES_DB": settings.postgres_db,
         "STARLING_DATA_DIR": str(settings.data_dir),
-        "STARLING_SECRET_KEY": settings.secret_key.get_secret_value(),
+        **(
+            {"STARLING_SECRET_KEY": settings.secret_key.get_secret_value()}
+            if key is None
+            else {"STARLING_SECRET_KEY_FILE": str(key)}
+        ),
     }

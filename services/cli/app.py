@@ -336,6 +336,14 @@ def import_(
     perform(context, lambda session: commands.import_from(session, file))
 
 
+@app.command("rotate-key")
+def rotate_key(context: typer.Context) -> None:
+    """Encrypt the stored passwords of media servers with a new key, while everything runs."""
+    from services.cli import rotation
+
+    perform(context, rotation.rotate_key)
+
+
 @app.command()
 def doctor(
     context: typer.Context,

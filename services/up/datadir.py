@@ -2,7 +2,7 @@
 
 lock          held by the running instance
 run.json      its process ids, ports and environment
-secret.key    encrypts the passwords of media servers
+secret.key    encrypts the passwords of media servers; while it is being changed, the new key and the old one
 postgres/     valkey/     audio/
 """
 
@@ -19,6 +19,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from shared.durable import sync
 from shared.errors import ConfigurationError
 
 LOCK = "lock"
@@ -79,7 +80,8 @@ def kept_secret(path: Path, make: Callable[[], str]) -> str:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write a file with mode 0600 such that a reader sees the old content or the new, never half of it."""
+    """Write a file with mode 0600 such that a reader sees the old content or the new, never half of it, even after a
+    power cut."""
     draft = path.with_name(f"{path.name}.new")
     with suppress(FileNotFoundError):
         draft.unlink()
@@ -88,6 +90,7 @@ def write_private(path: Path, text: str) -> None:
         file.flush()
         os.fsync(file.fileno())
     draft.replace(path)
+    sync(path.parent)
 
 
 def try_lock(path: Path) -> int | None:

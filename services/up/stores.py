@@ -8,13 +8,25 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from services.up.datadir import LOCK, SECRET_KEY, open_data_dir, sole_instance
+from services.up.datadir import LOCK, SECRET_KEY, kept_secret, open_data_dir, sole_instance
 from services.up.postgres import PostgresServer
 from services.up.valkey import ValkeyServer
+from shared import secrets
 from shared.errors import ConfigurationError
 from shared.settings import Settings
 
 Servers = dict[str, PostgresServer | ValkeyServer]
+
+
+def key_environment(settings: Settings, folder: Path) -> dict[str, str]:
+    """What leads a process to the key for passwords: the one that is configured, else ours in ``folder``, made on first
+    use."""
+    if settings.secret_key_file is not None:
+        return {"STARLING_SECRET_KEY_FILE": str(settings.secret_key_file.absolute())}
+    if key := settings.secret_key.get_secret_value():
+        return {"STARLING_SECRET_KEY": key}
+    kept_secret(folder / SECRET_KEY, secrets.new_key)
+    return {"STARLING_SECRET_KEY_FILE": str(folder / SECRET_KEY)}
 
 
 def embedded(settings: Settings, folder: Path) -> Servers:
@@ -39,8 +51,8 @@ async def start(servers: Servers) -> None:
 
 @asynccontextmanager
 async def standing(settings: Settings, *, make: bool) -> AsyncIterator[dict[str, str]]:
-    """Start them on the data directory, which nobody else may use meanwhile; the environment that leads to them, and
-    the key that lies beside them if there is one. They are stopped in the end.
+    """Start them on the data directory, which nobody else may use meanwhile; the environment that leads to them and to
+    the key for passwords. They are stopped in the end.
 
     ``make`` makes a data directory where there is none. Raises ``ConfigurationError``, ``StoreUnavailable``.
     """
@@ -51,8 +63,7 @@ async def standing(settings: Settings, *, make: bool) -> AsyncIterator[dict[str,
         servers = embedded(settings, folder)
         try:
             await start(servers)
-            key = folder / SECRET_KEY
-            environment = {"STARLING_SECRET_KEY": key.read_text().strip()} if key.exists() else {}
+            environment = key_environment(settings, folder)
             for server in servers.values():
                 environment |= server.environment()
             yield environment

@@ -15,19 +15,9 @@ from pathlib import Path
 from signal import SIGHUP, SIGINT, SIGTERM
 from typing import Any
 
-from cryptography.fernet import Fernet
-
 from services.up import ports, stores
 from services.up.client import GatewayClient
-from services.up.datadir import (
-    SECRET_KEY,
-    RunState,
-    kept_secret,
-    open_data_dir,
-    private_dir,
-    sole_instance,
-    write_state,
-)
+from services.up.datadir import RunState, open_data_dir, private_dir, sole_instance, write_state
 from services.up.forks import ForkServer
 from services.up.output import Output
 from services.up.server import ServerProcess
@@ -100,10 +90,8 @@ class Supervisor:
 
     def _prepare(self, port: int) -> None:
         settings, folder = self._settings, self._data_dir
-        secret_key = settings.secret_key.get_secret_value() or kept_secret(
-            folder / SECRET_KEY, lambda: Fernet.generate_key().decode()
-        )
         self._environment = {
+            **stores.key_environment(settings, folder),
             "STARLING_DATA_DIR": str(folder),
             "STARLING_HOST": settings.host,
             "STARLING_PORT": str(port),
@@ -111,7 +99,6 @@ class Supervisor:
             "STARLING_REPLICA": os.environ.get("STARLING_REPLICA") or _replica(folder),
             "STARLING_TOKEN": settings.token.get_secret_value(),
             "STARLING_LOCAL_TOKEN": self._local_token,
-            "STARLING_SECRET_KEY": secret_key,
             "STARLING_AUDIO_STORE": settings.audio_store or f"file://{private_dir(folder / 'audio')}",
         }
         if settings.redis_url.get_secret_value():

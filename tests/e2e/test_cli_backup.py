@@ -17,7 +17,7 @@ from services.up.datadir import SECRET_KEY, write_private
 from services.up.postgres import PostgresServer
 from services.up.stores import standing
 from services.up.valkey import ValkeyServer
-from shared import secrets
+from shared import postgres, secrets
 from shared.settings import Settings
 from tests.e2e import cli_process
 from tests.environment import clean_environment, environment_of
@@ -154,6 +154,15 @@ async def test_an_instance_starts_on_what_was_imported_and_can_be_exported_while
         servers = (await instance.get("/api/v1/servers"))["items"]
         expected = await home.rows("SELECT name FROM servers WHERE NOT removed")
         assert sorted(server["name"] for server in servers) == sorted(row["name"] for row in expected) != []
+        said = await cli_process.run(rest, "rotate-key")
+        assert (said.code, said.out.partition(". ")[2]) == (0, "Nothing has to be restarted.\n"), said.err
+        assert (data_dir / SECRET_KEY).read_text().split() != [KEY]
+        (secret,) = await home.rows("SELECT secret_id FROM secrets")
+        pool = await postgres.open_pool(instance.settings())
+        try:
+            assert await secrets.load(pool, instance.settings(), secret["secret_id"]) == "open sesame"
+        finally:
+            await pool.close()
         assert (await cli_process.run(rest, "export", str(again))).code == 0
         refused = await cli_process.run(rest, "import", str(again))
         assert (refused.code, "is at work; stop Starling" in refused.err) == (1, True)

@@ -115,7 +115,9 @@ def start(tmp_path: Path) -> Iterator[Start]:
 @pytest.fixture(scope="module")
 def lasting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
     """An instance for tests that only look at it."""
-    instance = Instance(tmp_path_factory.mktemp("lasting") / "data").is_up()
+    folder = tmp_path_factory.mktemp("lasting")
+    (folder / "token").write_text("a token from a file")
+    instance = Instance(folder / "data", STARLING_TOKEN_FILE=str(folder / "token")).is_up()
     yield instance
     instance.ask_to_stop()
 
@@ -123,7 +125,7 @@ def lasting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
 def test_ctrl_c_stops_everything_in_seconds_and_the_next_start_goes_on_from_there(start: Start) -> None:
     first = start().is_up()
     family = first.family()
-    secret = load_environment(first.data_dir)["STARLING_SECRET_KEY"]
+    secret = Path(load_environment(first.data_dir)["STARLING_SECRET_KEY_FILE"]).read_text()
     asked_at = time.monotonic()
 
     assert first.ask_to_stop() == 0
@@ -134,7 +136,7 @@ def test_ctrl_c_stops_everything_in_seconds_and_the_next_start_goes_on_from_ther
         load_environment(first.data_dir)
     second = start().is_up()
     assert second.lives() == [(2, 2)]
-    assert load_environment(second.data_dir)["STARLING_SECRET_KEY"] == secret
+    assert Path(load_environment(second.data_dir)["STARLING_SECRET_KEY_FILE"]).read_text() == secret
     assert second.ask_to_stop(signal.SIGTERM) == 0
 
 
@@ -155,7 +157,9 @@ def test_what_runs_can_be_found_by_the_owner_alone(lasting: Instance) -> None:
     for name in ("run.json", "secret.key", "lock"):
         assert stat.S_IMODE((instance.data_dir / name).stat().st_mode) == 0o600
 
-    secrets = [environment[name] for name in ("POSTGRES_PASSWORD", "STARLING_SECRET_KEY")]
+    assert environment["STARLING_TOKEN"] == "a token from a file"
+    assert environment["STARLING_SECRET_KEY_FILE"] == str(instance.data_dir / "secret.key")
+    secrets = [environment["POSTGRES_PASSWORD"], (instance.data_dir / "secret.key").read_text().strip()]
     commands = " ".join(word for process in instance.family() for word in process.cmdline())
     assert [secret for secret in secrets if secret in commands + instance.output] == []
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 from services.cli.backup.contents import SECRETS
 from services.cli.backup.files import STANDARD, readable, written
@@ -15,32 +13,18 @@ from services.cli.output import note
 from services.cli.perform import OK
 from services.cli.progress import Pace, shown
 from services.cli.session import Session
+from services.cli.stores import reachable
 from services.cli.wording import clean, count, duration, size
 from shared import positions
-from shared.errors import ConfigurationError
 from shared.settings import Settings
 
 _AHEAD_S = 60
 _KEY = "STARLING_SECRET_KEY (the file secret.key in the data directory)"
 
 
-@asynccontextmanager
-async def _stores(session: Session, *, make: bool) -> AsyncIterator[Settings]:
-    """Settings that lead to Redis and PostgreSQL: configured, of the running instance, or started for the moment."""
-    try:
-        settings = session.settings()
-    except ConfigurationError:
-        from services.up.stores import standing
-
-        async with standing(session.own_settings(), make=make) as environment:
-            yield session.settings_with(environment)
-    else:
-        yield settings
-
-
 async def export_to(session: Session, name: str, *, with_secrets: bool) -> int:
     """Write an export to the file ``name``; what is said goes to stderr, since the export may go to stdout."""
-    async with _stores(session, make=False) as settings:
+    async with reachable(session, make=False) as settings:
         with written(name) as target, shown("Exporting", stderr=True) as display:
             pace = Pace("events")
             header = await export(
@@ -69,7 +53,7 @@ async def import_from(session: Session, name: str) -> int:
     started = time.perf_counter()
     with readable(name) as source:
         header = verify(source)
-        async with _stores(session, make=True) as settings:
+        async with reachable(session, make=True) as settings:
             source.seek(0)
             with shown("Importing", stderr=True) as display:
                 pace = Pace("events")
