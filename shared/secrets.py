@@ -76,6 +76,16 @@ def cipher(settings: Settings) -> MultiFernet:
     return MultiFernet(_ciphers(settings))
 
 
+async def hold_keys(connection: Connection) -> None:
+    """Until the connection ends nobody changes the keys; waits for whoever does."""
+    await connection.execute("SELECT pg_advisory_lock_shared(hashtext('starling:keys'))")
+
+
+async def take_keys(connection: Connection) -> bool:
+    """True when until the connection ends we alone may change the keys; False when somebody does, or holds them."""
+    return bool(await connection.fetchval("SELECT pg_try_advisory_lock(hashtext('starling:keys'))"))
+
+
 async def create_table(settings: Settings) -> None:
     """Create the table; safe to repeat. Raises ``StoreUnavailable``."""
     await postgres.create_kept(settings, [TABLE])

@@ -315,25 +315,41 @@ def replay(
 def export_(
     context: typer.Context,
     file: Annotated[str, typer.Argument(metavar="FILE", help="Where to; '-' is standard output.")],
-    without_secrets: Annotated[
-        bool, typer.Option("--without-secrets", help="Leave out the passwords of media servers.")
-    ] = False,
+    passphrase_file: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="Take passwords of media servers along, encrypted with the passphrase in this file; '-' asks for it. "
+            "STARLING_EXPORT_PASSPHRASE does the same.",
+        ),
+    ] = None,
 ) -> None:
     """Write everything that cannot be rebuilt to one file: a backup, or the way to another machine."""
     from services.cli.backup import commands
 
-    perform(context, lambda session: commands.export_to(session, file, with_secrets=not without_secrets))
+    perform(context, lambda session: commands.export_to(session, file, passphrase_file=passphrase_file))
 
 
 @app.command("import")
 def import_(
     context: typer.Context,
     file: Annotated[str, typer.Argument(metavar="FILE", help="What 'export' wrote; '-' is standard input.")],
+    passphrase_file: Annotated[
+        str | None, typer.Option(metavar="FILE", help="The passphrase it was made with; '-' asks for it.")
+    ] = None,
+    without_secrets: Annotated[
+        bool, typer.Option("--without-secrets", help="Leave the passwords in it behind.")
+    ] = False,
 ) -> None:
     """Fill a new, empty Starling from such a file."""
     from services.cli.backup import commands
 
-    perform(context, lambda session: commands.import_from(session, file))
+    perform(
+        context,
+        lambda session: commands.import_from(
+            session, file, passphrase_file=passphrase_file, without_secrets=without_secrets
+        ),
+    )
 
 
 @app.command("rotate-key")

@@ -44,8 +44,8 @@ async def _alone(settings: Settings) -> AsyncIterator[Connection]:
     connection = await postgres.open_connection(settings)
     try:
         async with postgres.translated():
-            if not await connection.fetchval("SELECT pg_try_advisory_lock(hashtext('starling:rotate-key'))"):
-                raise Conflict("somebody else is changing the key; wait until that is done")
+            if not await secrets.take_keys(connection):
+                raise Conflict("somebody else is changing the key, or exporting passwords; wait until that is done")
             yield connection
     except (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError) as error:
         raise StoreUnavailable("there are no passwords yet; the gateway creates their table when it starts") from error

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from services.projector.compare import compare
-from services.up.datadir import SECRET_KEY, write_private
+from services.up.datadir import SECRET_KEY
 from services.up.postgres import PostgresServer
 from services.up.stores import standing
 from services.up.valkey import ValkeyServer
@@ -22,7 +22,16 @@ from shared.settings import Settings
 from tests.e2e import cli_process
 from tests.environment import clean_environment, environment_of
 from tests.instance import Instance
-from tests.integration.backup.house import KEY, House, header_of, house, new_house
+from tests.integration.backup.house import KEY, PASSPHRASE, House, header_of, house, new_house
+
+WITH = {"STARLING_EXPORT_PASSPHRASE": PASSPHRASE}
+
+
+def after_the_passwords(file: Path) -> list[bytes]:
+    """The lines of an export that are the same in every one."""
+    _, password, *lines, _ = gzip.decompress(file.read_bytes()).splitlines()
+    assert password.startswith(b'{"row":"secrets"')
+    return lines
 
 
 @pytest.fixture
@@ -52,17 +61,18 @@ async def test_out_of_one_and_into_another(
     file, piped = tmp_path / "library.starling", tmp_path / "piped.starling"
     before, count = await home.contents(), await home.connection.fetchval("SELECT count(*) FROM event_log")
 
-    said = await cli_process.run(environment_of(home.settings), "export", str(file))
+    (tmp_path / "passphrase").write_text(PASSPHRASE + "\n")
+    there = f"--passphrase-file={tmp_path / 'passphrase'}"
+
+    said = await cli_process.run(environment_of(home.settings), "export", str(file), there)
     assert (said.code, said.out) == (0, "")
     assert f"Exported {count} events to {file} (" in said.err
-    assert "It holds 1 password, encrypted: keep STARLING_SECRET_KEY (the file secret.key" in said.err
+    assert "It holds 1 password, which only the passphrase opens: keep that as well, in another place." in said.err
     assert file.stat().st_mode & 0o777 == 0o600
-    assert (await through_a_shell(environment_of(home.settings), f"$starling export - > {piped}"))[0] == 0
-    assert (
-        gzip.decompress(piped.read_bytes()).splitlines()[1:-1] == gzip.decompress(file.read_bytes()).splitlines()[1:-1]
-    )
+    assert (await through_a_shell({**environment_of(home.settings), **WITH}, f"$starling export - > {piped}"))[0] == 0
+    assert after_the_passwords(piped) == after_the_passwords(file)
 
-    again = await cli_process.run(environment_of(home.settings), "import", str(file))
+    again = await cli_process.run(environment_of(home.settings), "import", str(file), there)
     assert again.code == 1
     assert again.err.startswith(
         "starling: this Starling is not empty, its table event_log holds something; import into"
@@ -70,22 +80,28 @@ async def test_out_of_one_and_into_another(
     assert await home.contents() == before
 
     async with new_house(postgres, valkey, home.settings) as new:
-        code, err = await through_a_shell(environment_of(new.settings), f"$starling import - < {piped}")
+        code, err = await through_a_shell(environment_of(new.settings), f"$starling import {there} - < {piped}")
         assert (code, err.partition(" of ")[0]) == (0, f"Imported {count} events"), err
         assert await new.contents() == before
         assert await compare(new.settings) == []
 
 
-async def test_without_secrets_it_says_what_to_do(
-    home: House, postgres: PostgresServer, valkey: ValkeyServer, tmp_path: Path
-) -> None:
-    file = tmp_path / "library.starling"
-    said = await cli_process.run(environment_of(home.settings), "export", str(file), "--without-secrets")
-    assert "log in to your media servers again" in said.err
+async def test_passwords_without_the_right_passphrase(home: House, tmp_path: Path) -> None:
+    file, rest = tmp_path / "library.starling", {"STARLING_DATA_DIR": str(tmp_path / "new")}
+    said = await cli_process.run(environment_of(home.settings), "export", str(file))
+    assert "1 password left out: after an import, log in to your media servers again. With --passph" in said.err
     assert "secrets" not in json.loads(gzip.decompress(file.read_bytes()).splitlines()[0])["tables"]
-    async with new_house(postgres, valkey, home.settings) as new:
-        said = await cli_process.run(environment_of(new.settings), "import", str(file))
-        assert (said.code, "log in to your media servers again" in said.err) == (0, True)
+    short = {**environment_of(home.settings), "STARLING_EXPORT_PASSPHRASE": "swordfish"}
+    said = await cli_process.run(short, "export", str(tmp_path / "none"))
+    assert (said.code, "has 9 characters; take at least 12" in said.err, "swordf" in said.err) == (2, True, False)
+
+    file.write_bytes(await home.exported(PASSPHRASE))
+    said = await cli_process.run(rest, "import", str(file))
+    assert (said.code, "holds 1 password under a passphrase; give it with --passphrase-file" in said.err) == (2, True)
+    wrong = {**rest, "STARLING_EXPORT_PASSPHRASE": "four words in a row"}
+    said = await cli_process.run(wrong, "--debug", "import", str(file))
+    assert (said.code, "starling: this is not the passphrase" in said.err, "four" in said.err) == (1, True, False)
+    assert {path.name for path in tmp_path.iterdir()} <= {"data", file.name}
 
 
 async def test_where_there_is_no_room_it_says_so_and_leaves_nothing(home: House, tmp_path: Path) -> None:
@@ -115,18 +131,14 @@ async def test_a_starling_at_rest_is_filled_and_exported_by_the_command_alone(ho
     """On one machine nothing else runs: the command starts the servers, and stops them in the end."""
     file, again, data_dir = tmp_path / "a.starling", tmp_path / "b.starling", tmp_path / "new"
     rest = {"STARLING_DATA_DIR": str(data_dir)}
-    assert (await cli_process.run(environment_of(home.settings), "export", str(file))).code == 0
+    assert (await cli_process.run({**environment_of(home.settings), **WITH}, "export", str(file))).code == 0
     nothing = await cli_process.run(rest, "export", str(again))
     assert (nothing.code, nothing.err.startswith(f"starling: there is no Starling on {data_dir}")) == (2, True)
 
-    said = await cli_process.run(rest, "import", str(file))
+    said = await cli_process.run({**rest, **WITH}, "import", str(file))
     assert said.code == 0, said.err
-    assert "1 of 1 password cannot be read: before you start, set the STARLING_SECRET_KEY" in said.err
-    write_private(data_dir / SECRET_KEY, KEY)
-    assert (await cli_process.run(rest, "export", str(again))).code == 0
-    assert (
-        gzip.decompress(again.read_bytes()).splitlines()[1:-1] == gzip.decompress(file.read_bytes()).splitlines()[1:-1]
-    )
+    assert (await cli_process.run({**rest, **WITH}, "export", str(again))).code == 0
+    assert after_the_passwords(again) == after_the_passwords(file)
 
     own = Settings.model_validate(rest)
     async with standing(own, make=False) as found:
@@ -141,12 +153,11 @@ async def test_an_instance_starts_on_what_was_imported_and_can_be_exported_while
     home: House, tmp_path: Path
 ) -> None:
     file, again, data_dir = tmp_path / "a.starling", tmp_path / "b.starling", tmp_path / "new"
-    assert (await cli_process.run(environment_of(home.settings), "export", str(file))).code == 0
-    data_dir.mkdir()
-    write_private(data_dir / SECRET_KEY, KEY)  # put there first
+    file.write_bytes(await home.exported(PASSPHRASE))
     rest = {"STARLING_DATA_DIR": str(data_dir)}
-    said = await cli_process.run(rest, "import", str(file))
-    assert (said.code, "cannot be read" in said.err) == (0, False), said.err
+    said = await cli_process.run({**rest, **WITH}, "import", str(file))
+    assert said.code == 0, said.err
+    made = (data_dir / SECRET_KEY).read_text()
 
     instance = Instance(data_dir, tmp_path)
     try:
@@ -156,7 +167,7 @@ async def test_an_instance_starts_on_what_was_imported_and_can_be_exported_while
         assert sorted(server["name"] for server in servers) == sorted(row["name"] for row in expected) != []
         said = await cli_process.run(rest, "rotate-key")
         assert (said.code, said.out.partition(". ")[2]) == (0, "Nothing has to be restarted.\n"), said.err
-        assert (data_dir / SECRET_KEY).read_text().split() != [KEY]
+        assert (data_dir / SECRET_KEY).read_text() != made
         (secret,) = await home.rows("SELECT secret_id FROM secrets")
         pool = await postgres.open_pool(instance.settings())
         try:

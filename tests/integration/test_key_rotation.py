@@ -177,7 +177,7 @@ async def test_a_password_that_was_on_its_way_under_the_old_key_is_waited_for(sa
 async def test_two_changes_at_once_are_one_too_many(safe: Safe, rotate: Rotate) -> None:
     connection = await postgres.open_connection(safe.settings)
     try:
-        await connection.execute("SELECT pg_advisory_lock(hashtext('starling:rotate-key'))")
+        await secrets.hold_keys(connection)
         with pytest.raises(Conflict, match="somebody else is changing the key"):
             await rotate(safe.settings)
     finally:

@@ -16,7 +16,7 @@ ONLY_IN = {
     "voyager": ("shared/vectors.py", "shared/vectors/"),
     "asyncpg": ("shared/", "services/"),
     "onnxruntime": ("services/analyzer/", "services/cli/"),
-    "cryptography": ("shared/secrets.py", "services/up/"),
+    "cryptography": ("shared/secrets.py", "services/cli/backup/sealing.py"),
 }
 MAY_KNOW = {
     # The command line starts the embedded default, and rebuilds read models in its own process. An import fills the

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from services.cli.backup.sealing import SECRETS
 from services.coordinator.reaction import create_tables as create_coordinator_tables
 from services.projector import schema
 from services.syncer.library import create_tables as create_syncer_tables
@@ -19,9 +20,8 @@ if TYPE_CHECKING:
     from shared.postgres import Connection
     from shared.settings import Settings
 
-SECRETS = "secrets"
 KEPT_TABLES = (
-    # Passwords, as they are encrypted.
+    # Passwords; they leave this machine only with a passphrase.
     SECRETS,
     # Which playlist on which server is ours, and what it held: events tell only how writing it ended.
     "sync_journal",

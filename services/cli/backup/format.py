@@ -1,8 +1,9 @@
 """The file that ``starling export`` writes: gzip, and in it one JSON object a line, in this order.
 
-    header   {"format": "starling-export", "version": 1, "starling": "0.1.0", "created_at": ..., "until": "<position>",
+    header   {"format": "starling-export", "version": 2, "starling": "0.1.0", "created_at": ..., "until": "<position>",
               "followers": {"coordinator": "<position>"}, "tables": {"secrets": {"columns": [...], "rows": 2}, ...},
-              "events": {"track.analyzed": {"count": 9, "version": 1}, ...}}
+              "events": {"track.analyzed": {"count": 9, "version": 1}, ...},
+              "seal": {"kdf": "argon2id", "salt": ..., "proof": ..., "time_cost": 3, "memory_kib": 65536, "lanes": 4}}
     rows     {"row": "secrets", "values": "<the row as JSON>"}              bytea as PostgreSQL writes it, \\x and hex
     events   {"event": "<position>", "id": ..., "type": ..., "version": 1, "occurred_at": ..., "subject": ...,
               "data": "<JSON>", "blob": "<base64>"}                       "data64" instead of data that is not UTF-8
@@ -10,6 +11,9 @@
 
 Positions are ``<milliseconds>-<sequence>``, times ISO 8601, ``until`` the position of the last event, ``version`` of a
 type the newest one in the file. JSON inside of JSON is a string, so that it comes back to the last digit.
+
+The rows of ``secrets`` are encrypted with a key that is made of a passphrase as ``seal`` says; without one there are
+none. In version 1 there was no ``seal``: they were encrypted with the STARLING_SECRET_KEY of who wrote them.
 """
 
 from __future__ import annotations
@@ -25,6 +29,7 @@ from datetime import datetime
 from typing import IO, Any, Protocol
 from uuid import UUID
 
+from services.cli.backup.sealing import SECRETS, Seal
 from shared import positions
 from shared.errors import InvalidInput, StarlingError
 from shared.events import EVENTS
@@ -32,7 +37,9 @@ from shared.messages import Raw
 from shared.streams import LogEntry
 
 FORMAT = "starling-export"
-VERSION = 1
+VERSION = 2
+UNSEALED = 1
+"""The version whose passwords are encrypted with a STARLING_SECRET_KEY."""
 _LEVEL = 4
 _LONGEST_HEADER = 1 << 20
 _LONGEST_LINE = 512 << 20
@@ -63,7 +70,8 @@ class Kind:
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """``until`` is the position of the last event, ``followers`` the positions that are taken over."""
+    """``until`` is the position of the last event, ``followers`` the positions that are taken over, ``seal`` how the
+    passwords are encrypted, if it holds any."""
 
     starling: str
     created_at: str
@@ -71,6 +79,8 @@ class Header:
     followers: Mapping[str, int]
     tables: Mapping[str, Rows]
     events: Mapping[str, Kind]
+    seal: Seal | None = None
+    version: int = VERSION
 
     @property
     def count(self) -> int:
@@ -79,16 +89,18 @@ class Header:
 
     def to_line(self) -> bytes:
         """The first line."""
+        seal = {} if self.seal is None else {"seal": self.seal.to_document()}
         return _line(
             {
                 "format": FORMAT,
-                "version": VERSION,
+                "version": self.version,
                 "starling": self.starling,
                 "created_at": self.created_at,
                 "until": positions.text(self.until),
                 "followers": {name: positions.text(position) for name, position in self.followers.items()},
                 "tables": {name: asdict(rows) for name, rows in self.tables.items()},
                 "events": {name: asdict(kind) for name, kind in self.events.items()},
+                **seal,
             }
         )
 
@@ -102,10 +114,10 @@ def parse_header(line: bytes) -> Header:
         kind = version = None
     if kind != FORMAT:
         raise UnusableExport(_WRONG_FILE)
-    if version != VERSION:
+    if version not in (UNSEALED, VERSION):
         raise UnusableExport(
             f"the file is an export in format {version}, written by Starling {found.get('starling')}; this Starling "
-            f"reads format {VERSION}. Update Starling and import again"
+            f"reads formats up to {VERSION}. Update Starling and import again"
         )
     try:
         header = Header(
@@ -115,8 +127,10 @@ def parse_header(line: bytes) -> Header:
             followers={name: positions.pack(text) for name, text in found["followers"].items()},
             tables={name: Rows(tuple(one["columns"]), one["rows"]) for name, one in found["tables"].items()},
             events={name: Kind(one["count"], one["version"]) for name, one in found["events"].items()},
+            seal=Seal.from_document(found["seal"]) if version != UNSEALED and SECRETS in found["tables"] else None,
+            version=version,
         )
-    except (KeyError, TypeError, AttributeError, InvalidInput) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, InvalidInput) as error:
         raise UnusableExport(_DAMAGED) from error
     _check_events(header)
     return header

@@ -8,6 +8,7 @@ from typing import IO, TYPE_CHECKING
 
 from services.cli.backup.contents import create_tables, present_tables
 from services.cli.backup.format import Header, UnusableExport, contents
+from services.cli.backup.sealing import SECRETS, Key, under_another_key
 from shared import positions, postgres, secrets
 from shared.archive import write_archive
 from shared.errors import Conflict
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 Progress = Callable[[int, int], None]
 """``(events done, events in all)``."""
+Receive = Callable[[str], str | None]
 
 _AT_ONCE = 200
 _ELSEWHERE = "import into a new one: another STARLING_DATA_DIR, or another database and stream server"
@@ -37,22 +39,35 @@ DELETE FROM coordinator_outbox o
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """``unreadable`` is how many of the passwords this STARLING_SECRET_KEY does not open."""
+    """``secrets`` passwords came along, of which this STARLING_SECRET_KEY does not open ``unreadable``."""
 
     header: Header
     secrets: int
     unreadable: int
 
 
+@dataclass(frozen=True, slots=True)
+class Arriving:
+    """What happens to passwords: ``wanted`` or left behind, and the key under which they travelled, if there is one."""
+
+    wanted: bool = True
+    key: Key | None = None
+
+
 async def restore(
-    settings: Settings, header: Header, source: IO[bytes], on_progress: Progress | None = None
+    settings: Settings,
+    header: Header,
+    source: IO[bytes],
+    arriving: Arriving = Arriving(),
+    on_progress: Progress | None = None,
 ) -> Restored:
     """Put a verified export into the stores, all or nothing. The read models are to be rebuilt next; a projector that
     starts before that is done does it itself.
 
     Raises ``Conflict`` when there is something already or services are at work, ``UnusableExport``,
-    ``StoreUnavailable``.
+    ``ConfigurationError`` without a key for the passwords, ``StoreUnavailable``.
     """
+    receive = _receiver(settings, header, arriving)
     await create_tables(settings)
     streams = Streams(settings)
     connection = await postgres.open_connection(settings)
@@ -60,7 +75,7 @@ async def restore(
         async with postgres.translated(), connection.transaction():
             await _check_target(connection, settings, streams)
             await _check_tables(connection, settings, header)
-            await _Loading(connection, header, on_progress).load(contents(source))
+            await _Loading(connection, header, receive, on_progress).load(contents(source))
             await _set_positions(connection, header)
             await _forget_read_models(connection, settings)
             ciphers = [bytes(row[0]) for row in await connection.fetch("SELECT ciphertext FROM secrets")]
@@ -70,6 +85,25 @@ async def restore(
     finally:
         connection.terminate()
         await streams.close()
+
+
+def _receiver(settings: Settings, header: Header, arriving: Arriving) -> Receive:
+    """What makes of a row of ``secrets`` in the file the row in the table."""
+    if not arriving.wanted:
+        return lambda _: None
+    if header.seal is None:
+        return lambda row: row
+    opening, closing = arriving.key, secrets.cipher(settings)
+    if opening is None:
+        raise UnusableExport("the passwords in the file are encrypted; give the passphrase, or leave them out")
+
+    def receive(row: str) -> str:
+        received = under_another_key(row, opening, closing)
+        if received is None:
+            raise UnusableExport("a password in the file cannot be opened; take another copy of it")
+        return received
+
+    return receive
 
 
 async def _check_target(connection: Connection, settings: Settings, streams: Streams) -> None:
@@ -102,6 +136,7 @@ class _Loading:
 
     connection: Connection
     header: Header
+    receive: Receive
     on_progress: Progress | None
     done: int = 0
     rows: list[str] = field(default_factory=list)
@@ -117,7 +152,8 @@ class _Loading:
                 if item[0] != self.table:
                     await self._flush()
                     self.table = item[0]
-                self.rows.append(item[1])
+                row = self.receive(item[1]) if self.table == SECRETS else item[1]
+                self.rows += [] if row is None else [row]
             if len(self.events) + len(self.rows) >= _AT_ONCE:
                 await self._flush()
         await self._flush()

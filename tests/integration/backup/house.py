@@ -13,7 +13,7 @@ from uuid import UUID
 
 from services.cli.backup.contents import KEPT_TABLES, create_tables
 from services.cli.backup.format import Header, verify
-from services.cli.backup.restoring import Restored, restore
+from services.cli.backup.restoring import Arriving, Restored, restore
 from services.cli.backup.taking import export
 from services.coordinator.reaction import Coordinator
 from services.projector import schema
@@ -36,6 +36,8 @@ from tests.world import World, world
 
 SAMPLES = Path(__file__).parents[2] / "fixtures" / "messages"
 KEY = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
+OTHER_KEY = "OTg3NjU0MzIxMDk4NzY1NDMyMTA5ODc2NTQzMjEwOTg="
+PASSPHRASE = "four wörds in a row"
 PLAYLIST = UUID("e925e5ca-63fe-520f-9f90-bcc32707a209")
 _ENDINGS = ("removed", "deleted", "cancelled")
 
@@ -110,25 +112,29 @@ class House(World):
             await self.streams.log.append(Unit(uuid7(), events=unit))
 
     async def contents(self) -> dict[str, list[str]]:
-        """Every row of the archive, the read models and the kept tables, as text."""
+        """Every row of the archive, the read models and the kept tables, as text; passwords in the clear."""
         names = ("event_log", *schema.TABLES, *KEPT_TABLES)
-        return {
+        found = {
             name: [row["t"] for row in await self.rows(f"SELECT t::text AS t FROM {name} t ORDER BY 1")]
             for name in names
         }
+        kept = await self.rows("SELECT secret_id, created_at FROM secrets ORDER BY secret_id")
+        words = [await secrets.load(self.pool, self.settings, row["secret_id"]) for row in kept]
+        return {**found, "secrets": [f"{row} {word}" for row, word in zip(kept, words, strict=True)]}
 
-    async def exported(self, *, with_secrets: bool = True) -> bytes:
-        """An export of it."""
+    async def exported(self, passphrase: str | None = None) -> bytes:
+        """An export of it; without a passphrase the passwords stay behind."""
         target = io.BytesIO()
-        await export(self.settings, target, with_secrets=with_secrets)
+        await export(self.settings, target, passphrase=passphrase)
         return target.getvalue()
 
-    async def imported(self, content: bytes) -> Restored:
+    async def imported(self, content: bytes, passphrase: str | None = None) -> Restored:
         """Import an export and go on from there."""
         source = io.BytesIO(content)
         header = verify(source)
         source.seek(0)
-        restored = await restore(self.settings, header, source)
+        key = header.seal.key(passphrase) if header.seal and passphrase else None
+        restored = await restore(self.settings, header, source, Arriving(key=key))
         await rebuild(self.settings)
         await self.resume()
         return restored
@@ -162,14 +168,14 @@ async def house(settings: Settings) -> AsyncIterator[House]:
 
 @asynccontextmanager
 async def new_house(postgres: PostgresServer, valkey: ValkeyServer, settings: Settings) -> AsyncIterator[House]:
-    """A new database, and the stream server emptied: what was there before is gone."""
+    """A new database, the stream server emptied, and another key: what was there before is gone."""
     redis_url = await servers.emptied(valkey)
     async with servers.fresh_database(postgres) as database:
         given_ = {
             **database,
             "REDIS_URL": redis_url,
             "STARLING_DATA_DIR": settings.data_dir,
-            "STARLING_SECRET_KEY": settings.secret_key.get_secret_value(),
+            "STARLING_SECRET_KEY": OTHER_KEY,
         }
         async with house(Settings.model_validate(given_)) as made:
             yield made

@@ -8,10 +8,6 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import pytest
-from cryptography.fernet import Fernet
-from pydantic import SecretStr
-
 from services.cli.backup.contents import KEPT_TABLES, LEFT_OUT
 from services.clusterer import store as clusterer_store
 from services.coordinator import outbox
@@ -22,7 +18,6 @@ from services.projector.compare import compare
 from services.syncer.journal import Journal
 from shared import positions, secrets
 from shared.commands import StartSync
-from shared.errors import LibraryUnusable
 from shared.events import (
     AnalysisRequested,
     RunPaused,
@@ -37,7 +32,7 @@ from shared.messages import Send, derived_id, encode, uuid7, wrap
 from shared.streams import Unit
 from tests import given
 from tests.integration.backup.conftest import Move
-from tests.integration.backup.house import PLAYLIST, House, header_of, samples
+from tests.integration.backup.house import PASSPHRASE, PLAYLIST, House, header_of, samples
 
 
 async def test_everything_is_there_again_and_goes_on(home: House, move: Move) -> None:
@@ -45,10 +40,10 @@ async def test_everything_is_there_again_and_goes_on(home: House, move: Move) ->
     before = await home.contents()
     until = await home.position("projector")
     assert len(before["playlist_links"]) == 1 and len(before["coordinator_schedules"]) == 1
-    content = await home.exported()
+    content = await home.exported(PASSPHRASE)
 
     async with move() as new:
-        restored = await new.imported(content)
+        restored = await new.imported(content, PASSPHRASE)
         assert await new.contents() == before
         assert await compare(new.settings) == []
         assert (restored.secrets, restored.unreadable) == (1, 0)
@@ -104,10 +99,10 @@ async def test_what_the_projector_has_not_read_yet_goes_along(home: House, move:
     await home.happened(RunPaused(run_id=given.RUN))
     last = await home.streams.log.last()
     assert await home.position("projector") < await home.position("coordinator") < last
-    content = await home.exported()
+    content = await home.exported(PASSPHRASE)
     await home.everything()
     async with move() as new:
-        await new.imported(content)
+        await new.imported(content, PASSPHRASE)
         assert await new.position("projector") == last
         await new.really_coordinated()
         old_contents, new_contents = await home.contents(), await new.contents()
@@ -206,28 +201,6 @@ async def test_an_export_is_of_one_moment_whatever_happens_meanwhile(home: House
     async with move() as new:
         await new.imported(exports[len(exports) // 2])
         assert await compare(new.settings) == []
-
-
-async def test_without_secrets_there_are_none_in_the_file(home: House, move: Move) -> None:
-    secret = await home.lived_in(20)
-    content = await home.exported(with_secrets=False)
-    assert "secrets" not in header_of(content).tables
-    async with move() as new:
-        restored = await new.imported(content)
-        assert restored.secrets == 0
-        with pytest.raises(LibraryUnusable, match="add the library again"):
-            await secrets.load(new.pool, new.settings, secret)
-
-
-async def test_another_key_is_noticed(home: House, move: Move) -> None:
-    await home.lived_in(20)
-    content = await home.exported()
-    assert b"open sesame" not in content
-    for key in (Fernet.generate_key().decode(), ""):
-        async with move() as new:
-            new.settings = new.settings.model_copy(update={"secret_key": SecretStr(key)})
-            restored = await new.imported(content)
-            assert (restored.secrets, restored.unreadable) == (1, 1)
 
 
 async def test_an_empty_starling_can_be_moved(home: House, move: Move) -> None:

@@ -145,7 +145,7 @@ async def test_what_a_newer_release_wrote_is_refused_by_name(content: bytes) -> 
         header["events"]["track.analyzed"]["version"] = 99
 
     for change, reason in (
-        (lambda header: header.update(version=2, starling="9.1"), "in format 2, written by Starling 9.1; .* format 1"),
+        (lambda header: header.update(version=3, starling="9.1"), "in format 3, written by Starling 9.1; .* up to 2"),
         (newer_event, "holds track.analyzed in version 99, .* up to version 1. Update Starling"),
     ):
         with pytest.raises(UnusableExport, match=reason):
@@ -161,7 +161,7 @@ async def test_tables_that_this_release_does_not_have_are_refused_by_name(conten
         ):
             first, *_ = lines(content)
             header = json.loads(first)
-            header["tables"] = {name: {"columns": columns, "rows": 0}}
+            header |= {"tables": {name: {"columns": columns, "rows": 0}}, "version": 1}
             parsed = parse_header(json.dumps(header).encode())
             with pytest.raises(UnusableExport, match=reason):
                 await restore(new.settings, parsed, io.BytesIO(content))
