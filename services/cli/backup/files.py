@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -15,6 +17,7 @@ from shared.durable import sync
 from shared.errors import InvalidInput, StarlingError
 
 STANDARD = "-"
+_DRAFT_SUFFIX = ".part"
 
 
 class FileTrouble(StarlingError):
@@ -50,7 +53,8 @@ def _told(place: str) -> Iterator[None]:
 @contextmanager
 def written(name: str) -> Iterator[Draft]:
     """Where an export goes. A file is there under its name, with mode 0600, only after the body has ended well; what
-    was there before stays until then. Raises ``InvalidInput``, ``FileTrouble``."""
+    was there before stays until then, and drafts of exports that were killed go. Raises ``InvalidInput``,
+    ``FileTrouble``."""
     if name == STANDARD:
         if sys.stdout.isatty():
             raise InvalidInput("file", "a terminal cannot show an export; name a file, or send '-' into one")
@@ -70,19 +74,55 @@ def _target(name: str) -> Path:
 
 @contextmanager
 def _draft(path: Path) -> Iterator[IO[bytes]]:
-    """A file beside ``path``, which takes its place in the end. ``mkstemp`` gives it mode 0600."""
-    descriptor, draft = tempfile.mkstemp(prefix=f".{path.name[:100]}.", suffix=".part", dir=path.parent)
+    """A file beside ``path``, which takes its place in the end. Whoever writes one holds a lock on it, so what nobody
+    holds was left by an export that was killed; it goes."""
+    _remove_leftovers(path)
+    descriptor, draft = _locked_draft(path)
     try:
         with os.fdopen(descriptor, "wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        Path(draft).replace(path)
+            draft.replace(path)
         sync(path.parent)
     except BaseException:
         with suppress(OSError):
-            Path(draft).unlink()
+            draft.unlink()
         raise
+
+
+def _locked_draft(path: Path) -> tuple[int, Path]:
+    """Made with mode 0600 by ``mkstemp``."""
+    while True:
+        descriptor, name = tempfile.mkstemp(prefix=_draft_prefix(path), suffix=_DRAFT_SUFFIX, dir=path.parent)
+        draft = Path(name)
+        with suppress(OSError):  # some network drives have no locks; nobody takes a draft for a leftover there
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if draft.exists():
+            return descriptor, draft
+        os.close(descriptor)  # somebody took it for a leftover before it was locked
+
+
+def _remove_leftovers(path: Path) -> None:
+    pattern = re.compile(re.escape(_draft_prefix(path)) + "[a-z0-9_]{8}" + re.escape(_DRAFT_SUFFIX))
+    for leftover in path.parent.iterdir():
+        if pattern.fullmatch(leftover.name) and leftover.is_file():
+            with suppress(OSError):
+                _remove_if_free(leftover)
+
+
+def _remove_if_free(leftover: Path) -> None:
+    """Raises ``OSError`` when somebody holds it."""
+    descriptor = os.open(leftover, os.O_RDWR | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        leftover.unlink()
+    finally:
+        os.close(descriptor)
+
+
+def _draft_prefix(path: Path) -> str:
+    return f".{path.name[:100]}."
 
 
 @contextmanager

@@ -7,6 +7,8 @@ import io
 import json
 import random
 import resource
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -197,6 +199,49 @@ async def test_an_export_is_there_whole_or_not_at_all(home: House, content: byte
         await export(home.settings, file)
     assert header_of(target.read_bytes()).events == header_of(content).events
     assert target.stat().st_mode & 0o777 == 0o600
+
+
+_WRITING = """
+import sys
+from services.cli.backup.files import written
+with written(sys.argv[1]) as draft:
+    draft.write(b"half of it")
+    print("begun", flush=True)
+    sys.stdin.readline()
+"""
+
+
+@contextmanager
+def being_written(target: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """An export in the middle of its work."""
+    command = [sys.executable, "-c", _WRITING, str(target)]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"begun\n"
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_what_a_killed_export_left_goes_with_the_next_one_and_what_another_writes_stays(tmp_path: Path) -> None:
+    target, others = tmp_path / "library.starling", [tmp_path / ".library.starling.part", tmp_path / ".x.abcdefgh.part"]
+    for other in others:
+        other.write_text("of somebody else")
+    with being_written(target):
+        assert len(list(tmp_path.iterdir())) == 3
+    assert len(list(tmp_path.iterdir())) == 3, "a killed export leaves its draft"
+    with being_written(target) as slow:
+        with written(str(target)) as file:
+            file.write(b"whole")
+        assert target.read_bytes() == b"whole"
+        (draft,) = set(tmp_path.iterdir()) - {target, *others}
+        assert draft.read_bytes() == b""
+        slow.communicate(b"\n", timeout=20)
+        assert slow.returncode == 0
+    assert target.read_bytes() == b"half of it"
+    assert set(tmp_path.iterdir()) == {target, *others}
 
 
 def test_places_that_cannot_hold_a_file_are_refused(tmp_path: Path) -> None:
