@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import asyncpg
 import structlog
@@ -62,6 +62,13 @@ SELECT {", ".join(_COLUMNS)} FROM event_log WHERE position > $1 AND position <= 
 _WALK = f"SELECT {', '.join(_COLUMNS)} FROM event_log ORDER BY position"  # noqa: S608 - constants
 END = (1 << 63) - 1
 
+_WANTED = """
+  FROM event_log
+ WHERE position > $1 AND position <= $2
+   AND ($3::text[] IS NULL OR type = ANY($3)) AND ($4::text IS NULL OR subject = $4)
+"""
+_FIND = f"SELECT {', '.join(_COLUMNS)} {_WANTED} ORDER BY position LIMIT $5"
+
 _INSERT = f"""
 INSERT INTO event_log ({", ".join(_COLUMNS)}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
 """  # noqa: S608 - constants
@@ -91,6 +98,34 @@ async def _insert(connection: Connection, entry: LogEntry, row: tuple[Any, ...])
 async def read_archive(connection: Connection, after: int, most: int, until: int = END) -> list[LogEntry]:
     """At most ``most`` archived events behind position ``after`` (up to and with ``until``), in order."""
     return [_entry(row) for row in await connection.fetch(_READ, after, most, until)]
+
+
+class Wanted(Protocol):
+    """Which events: behind ``after``, up to and with ``until``, of these types, about this; None is all."""
+
+    @property
+    def after(self) -> int: ...
+    @property
+    def until(self) -> int: ...
+    @property
+    def types(self) -> Collection[str] | None: ...
+    @property
+    def subject(self) -> str | None: ...
+
+
+async def find_archived(connection: Connection, wanted: Wanted, most: int) -> list[LogEntry]:
+    """The first ``most`` archived events that are wanted, in order."""
+    return [_entry(row) for row in await connection.fetch(_FIND, *_asked(wanted), most)]
+
+
+async def count_archived(connection: Connection, wanted: Wanted) -> int:
+    """How many archived events are wanted."""
+    return int(await connection.fetchval(f"SELECT count(*) {_WANTED}", *_asked(wanted)))
+
+
+def _asked(wanted: Wanted) -> tuple[Any, ...]:
+    types = None if wanted.types is None else sorted(wanted.types)
+    return wanted.after, wanted.until, types, wanted.subject
 
 
 async def walk_archive(connection: Connection, at_once: int) -> AsyncIterator[LogEntry]:

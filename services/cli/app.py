@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from services.cli import import_app, playlist_app
+from services.cli import import_app, playlist_app, store_app
 from services.cli.perform import perform
 from services.cli.session import Session
 
@@ -296,71 +296,6 @@ def dead_retry(
 
 
 @app.command()
-def replay(
-    context: typer.Context,
-    to_stream: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Copy every event to this stream instead, for another consumer.")
-    ] = None,
-) -> None:
-    """Build the read models anew from the archive, beside the live ones, and swap them in."""
-    from services.cli import replay as replaying
-
-    if to_stream is None:
-        perform(context, replaying.rebuild_read_models)
-    else:
-        perform(context, lambda session: replaying.copy_to_stream(session, to_stream))
-
-
-@app.command("export")
-def export_(
-    context: typer.Context,
-    file: Annotated[str, typer.Argument(metavar="FILE", help="Where to; '-' is standard output.")],
-    passphrase_file: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FILE",
-            help="Take passwords of media servers along, encrypted with the passphrase in this file; '-' asks for it. "
-            "STARLING_EXPORT_PASSPHRASE does the same.",
-        ),
-    ] = None,
-) -> None:
-    """Write everything that cannot be rebuilt to one file: a backup, or the way to another machine."""
-    from services.cli.backup import commands
-
-    perform(context, lambda session: commands.export_to(session, file, passphrase_file=passphrase_file))
-
-
-@app.command("import")
-def import_(
-    context: typer.Context,
-    file: Annotated[str, typer.Argument(metavar="FILE", help="What 'export' wrote; '-' is standard input.")],
-    passphrase_file: Annotated[
-        str | None, typer.Option(metavar="FILE", help="The passphrase it was made with; '-' asks for it.")
-    ] = None,
-    without_secrets: Annotated[
-        bool, typer.Option("--without-secrets", help="Leave the passwords in it behind.")
-    ] = False,
-) -> None:
-    """Fill a new, empty Starling from such a file."""
-    from services.cli.backup import commands
-
-    perform(
-        context,
-        lambda session: commands.import_from(
-            session, file, passphrase_file=passphrase_file, without_secrets=without_secrets
-        ),
-    )
-
-
-@app.command("rotate-key")
-def rotate_key(context: typer.Context) -> None:
-    """Encrypt the stored passwords of media servers with a new key, while everything runs."""
-    from services.cli import rotation
-
-    perform(context, rotation.rotate_key)
-
-
-@app.command()
 def doctor(
     context: typer.Context,
     deep: Annotated[
@@ -374,5 +309,6 @@ def doctor(
     perform(context, lambda session: doctoring.examine(session, deep=deep, as_json=as_json))
 
 
+store_app.add_to(app)
 import_app.add_to(app)
 playlist_app.add_to(app)

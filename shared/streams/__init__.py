@@ -20,6 +20,7 @@ from shared.streams.dead import DeadLetter
 from shared.streams.figures import Figures, measure
 from shared.streams.keys import Keys
 from shared.streams.log import Appended, EventLog, LogEntry, Unit
+from shared.streams.outside import OutsideStream
 from shared.streams.roster import Member, Roster, Worker
 from shared.streams.scripts import PROMOTE, REDRIVE, Steps
 from shared.streams.work import Delivery, WorkQueue
@@ -34,6 +35,7 @@ __all__ = [
     "Figures",
     "LogEntry",
     "Member",
+    "OutsideStream",
     "Roster",
     "Streams",
     "Unit",
@@ -73,6 +75,10 @@ class Streams:
     def queue(self, service: str, consumer: str) -> WorkQueue:
         """The work of ``service`` for one consumer."""
         return WorkQueue(self.client, self.blocking, self.keys, service, consumer)
+
+    def outside(self, name: str) -> OutsideStream:
+        """A stream for an outside consumer. Raises ``InvalidInput`` for a name that cannot be one."""
+        return OutsideStream(self.client, self.keys.replay(name))
 
     @translated
     async def run_states(self, run_ids: Sequence[UUID]) -> dict[UUID, str]:

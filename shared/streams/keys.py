@@ -5,10 +5,15 @@ One hash tag keeps a deployment in one slot of a Redis Cluster; a second tenant 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from uuid import UUID
 
 from shared.commands import SERVICES
+from shared.errors import InvalidInput
+
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_OURS = {"events", "commands", "delayed", "dead", *SERVICES}
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,10 +24,6 @@ class Keys:
 
     def _key(self, name: str) -> str:
         return f"{{{self.tenant}}}:{name}"
-
-    def owns(self, key: str) -> bool:
-        """True for every name that this class can give."""
-        return key.startswith(self._key(""))
 
     @property
     def events(self) -> str:
@@ -80,6 +81,17 @@ class Keys:
     def allowance(self, name: str) -> str:
         """When an allowance is full again."""
         return self._key(f"allowance:{name}")
+
+    def replay(self, name: str) -> str:
+        """A stream for a consumer outside of Starling. Raises ``InvalidInput`` for a name that is not plain, or that a
+        stream of our own has."""
+        if not _PLAIN_NAME.fullmatch(name) or name in _OURS:
+            raise InvalidInput(
+                "stream",
+                f"{name} cannot be the name of a stream for others; choose one of letters, digits, '.', '_' and '-' "
+                f"that is none of Starling's own, e.g. 'warehouse' for the stream {self._key('replay:warehouse')}",
+            )
+        return self._key(f"replay:{name}")
 
     def parked(self, run_id: UUID) -> str:
         return self._key(f"parked:{run_id}")

@@ -14,8 +14,8 @@ from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from shared import positions
-from shared.errors import Conflict, InvalidInput
-from shared.messages import Envelope, Raw, Send, decode_raw, derived_id, encode_raw
+from shared.errors import Conflict
+from shared.messages import Envelope, Raw, Send, decode_raw, derived_id
 from shared.streams.connection import BLOCK_MS, translated
 from shared.streams.keys import Keys
 from shared.streams.scripts import APPEND, BEGIN, Steps
@@ -124,34 +124,6 @@ class EventLog:
         end = "+" if before is None else f"({positions.text(before)}"
         found: Any = await self._client.xrevrange(self._keys.events, end, "-", count=most)
         return _log_entries(found)
-
-    @translated
-    async def copied(self, stream: str) -> int:
-        """How far ``copy_to`` has come with ``stream``; ``positions.START`` before the first copy.
-
-        Raises ``InvalidInput`` for a name that is one of Starling's own, or a key that is not a stream.
-        """
-        if self._keys.owns(stream):
-            raise InvalidInput("stream", f"{stream} is one of Starling's own keys; choose a name of your own")
-        kind: Any = await self._client.type(stream)
-        if kind == b"none":
-            return positions.START
-        if kind != b"stream":
-            raise InvalidInput("stream", f"{stream} exists and is a {kind.decode()}, not a stream")
-        return positions.pack((await self._client.xinfo_stream(stream))["last-generated-id"])
-
-    @translated
-    async def copy_to(self, stream: str, entries: Sequence[LogEntry]) -> int:
-        """Append ``entries`` to ``stream`` for an outside consumer, under the ids they have in the log; what is there
-        already is left out, so a copy that broke off is simply repeated. How many were appended."""
-        behind = await self.copied(stream)
-        fresh = [entry for entry in entries if entry.position > behind]
-        async with self._client.pipeline(transaction=False) as pipe:
-            for entry in fresh:
-                fields: dict[Any, Any] = dict(encode_raw(entry.raw))
-                pipe.xadd(stream, fields, id=positions.text(entry.position))
-            await pipe.execute()
-        return len(fresh)
 
     @translated
     async def last(self) -> int:

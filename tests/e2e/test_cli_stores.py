@@ -20,9 +20,9 @@ from services.cli.session import Session
 from services.projector.reaction import Projector
 from services.projector.rebuild import ensure_current
 from services.up.datadir import RunState, open_data_dir, sole_instance, write_state
-from shared import positions, postgres
+from shared import postgres
 from shared.commands import SERVICES
-from shared.errors import ConfigurationError, InvalidInput
+from shared.errors import ConfigurationError
 from shared.events import RunPaused, ServerAdded, TrackAnalysisFailed
 from shared.follower import FOLLOWERS, Follower
 from shared.messages import Failure, derived_id, encode, wrap
@@ -155,35 +155,6 @@ async def test_follow_shows_events_as_they_come_until_ctrl_c(environment: dict[s
             process.kill()
     assert [first["data"]["detail"], second["data"]["detail"]] == ["file 2", "file 3"]
     assert (process.returncode, rest, err) == (0, b"", b"")
-
-
-async def test_copying_to_a_stream_gives_every_event_once_under_its_own_id(
-    session: Session, settings: Settings, streams: Streams, capsys: pytest.CaptureFixture[str]
-) -> None:
-    await append(streams, failed(1), blob=b"\x00\xff")
-    await append(streams, failed(2))
-    await project_everything(settings, streams)
-    last = await append(streams, failed(3))
-
-    await replay.copy_to_stream(session, "outside")
-    assert capsys.readouterr().out == f"Appended 3 events to outside, which stands at {positions.text(last)}.\n"
-    await replay.copy_to_stream(session, "outside")
-    assert capsys.readouterr().out.startswith("Appended 0 events")
-
-    copied: Any = await streams.client.xrange("outside")
-    original: Any = await streams.client.xrange(streams.keys.events)
-    assert [entry_id for entry_id, _ in copied] == [entry_id for entry_id, _ in original]
-    assert copied[0][1][b"blob"] == b"\x00\xff"
-    for (_, here), (_, there) in zip(copied, original, strict=True):
-        assert json.loads(here.pop(b"data")) == json.loads(there.pop(b"data"))
-        assert here == there
-
-
-async def test_copying_keeps_off_keys_that_are_not_its_own(session: Session, streams: Streams) -> None:
-    await streams.client.set("a string", "x")
-    for name, reason in ((streams.keys.events, "own keys"), ("a string", "not a stream")):
-        with pytest.raises(InvalidInput, match=reason):
-            await replay.copy_to_stream(session, name)
 
 
 async def findings(session: Session, capsys: pytest.CaptureFixture[str], *, deep: bool = False) -> dict[str, Any]:
