@@ -18,6 +18,13 @@ from services.cli.wording import clean, count, duration, in_words, local_time, p
 from shared.errors import InvalidInput
 
 _PREFIX_AMONG = 100
+_SCOPES: dict[str, Scope] = {"failed": "failed", "model": "needed", "all": "all"}
+_DONE_AGAIN = {
+    "fetcher": "'starling analyze' lists the libraries again",
+    "clusterer": "'starling cluster' groups the library again",
+    "syncer": "'starling sync' writes the playlists again",
+    "projector": "'starling replay' builds the read models again",
+}
 
 
 async def analyze(
@@ -46,11 +53,14 @@ async def reprocess(
         return await _start(api, server_id, profile, scope, wait, as_json)
 
 
-def choose_scope(*, failed: bool, outdated: bool, everything: bool) -> Scope:
-    """Raises ``InvalidInput`` unless exactly one is wanted."""
-    if failed + outdated + everything != 1:
-        raise InvalidInput("scope", "say which tracks: one of --failed, --outdated and --all")
-    return "failed" if failed else "all" if everything else "needed"
+def choose_scope(service: str, where: str | None) -> Scope:
+    """What to ask for. Raises ``InvalidInput`` for a service whose work is done again in another way, or not at all."""
+    if service != "analyzer":
+        other = _DONE_AGAIN.get(service, "name the analyzer, or nothing")
+        raise InvalidInput("service", f"only the analyzer works through tracks again; for {service}: {other}")
+    if where is None:
+        raise InvalidInput("where", "say which tracks: --where failed, --where model or --where all")
+    return _SCOPES[where]
 
 
 async def find_server(api: Api, target: str) -> Server | None:

@@ -48,6 +48,14 @@ class ProfileOption(StrEnum):
     full = "full"
 
 
+class WhereOption(StrEnum):
+    """Which tracks are analysed again."""
+
+    failed = "failed"
+    model = "model"
+    all = "all"
+
+
 app = typer.Typer(
     cls=_Root,
     no_args_is_help=True,
@@ -155,19 +163,24 @@ def analyze(
 @app.command()
 def reprocess(
     context: typer.Context,
-    failed: Annotated[bool, typer.Option("--failed", help="What failed before.")] = False,
-    outdated: Annotated[bool, typer.Option("--outdated", help="What is new, changed or from an older model.")] = False,
-    everything: Annotated[bool, typer.Option("--all", help="Every track.")] = False,
+    service: Annotated[str, typer.Argument(metavar="[SERVICE]", help="Whose work is done again.")] = "analyzer",
+    where: Annotated[
+        WhereOption | None,
+        typer.Option(
+            help="failed: what failed before; model: what an older model listened to, and what is new or changed; "
+            "all: every track."
+        ),
+    ] = None,
     server: Annotated[str | None, typer.Option(metavar="NAME", help="Only this library.")] = None,
     profile: Profile = None,
     no_wait: NoWait = False,
     as_json: Json = False,
 ) -> None:
-    """Analyse again: what failed, what is out of date, or everything."""
+    """Analyse again: what failed, what an older model listened to, or everything."""
     from services.cli import analysis
 
     async def work(session: Session) -> int:
-        scope = analysis.choose_scope(failed=failed, outdated=outdated, everything=everything)
+        scope = analysis.choose_scope(service, where)
         return await analysis.reprocess(
             session, server, scope=scope, profile=profile, wait=not no_wait, as_json=as_json
         )

@@ -73,12 +73,14 @@ def test_an_option_without_its_value_is_left_to_the_parser() -> None:
 
 
 def test_reprocess_wants_to_know_what() -> None:
-    assert choose_scope(failed=True, outdated=False, everything=False) == "failed"
-    assert choose_scope(failed=False, outdated=True, everything=False) == "needed"
-    assert choose_scope(failed=False, outdated=False, everything=True) == "all"
-    for both in (True, False):
-        with pytest.raises(InvalidInput, match="--outdated"):
-            choose_scope(failed=both, outdated=both, everything=False)
+    assert choose_scope("analyzer", "failed") == "failed"
+    assert choose_scope("analyzer", "model") == "needed"
+    assert choose_scope("analyzer", "all") == "all"
+    with pytest.raises(InvalidInput, match="--where failed, --where model or --where all"):
+        choose_scope("analyzer", None)
+    for service, instead in (("clusterer", "starling cluster"), ("syncer", "starling sync"), ("moon", "the analyzer")):
+        with pytest.raises(InvalidInput, match=f"for {service}: .*{instead}"):
+            choose_scope(service, "all")
 
 
 def test_types_of_events_may_be_patterns() -> None:
@@ -205,9 +207,9 @@ def test_help_names_every_command_and_imports_nothing_heavy() -> None:
 
 
 def test_wrong_usage_ends_with_2_and_one_line() -> None:
-    found = starling("reprocess", "--failed", "--all")
+    found = starling("reprocess", "analyzer")
     assert found.returncode == 2
-    assert found.stderr == "starling: say which tracks: one of --failed, --outdated and --all\n"
+    assert found.stderr == "starling: say which tracks: --where failed, --where model or --where all\n"
     assert found.stdout == ""
 
 

@@ -15,17 +15,19 @@ from shared.commands import AnalyzeTrack
 from shared.events import (
     LibraryScanCompleted,
     LibraryScanFailed,
+    Scope,
     TrackAnalysisFailed,
     TrackAnalysisSkipped,
     TrackAnalyzed,
     TracksDiscovered,
     TracksRemoved,
 )
-from shared.messages import derived_id
+from shared.messages import Outcome, derived_id, wrap
 from shared.settings import Settings
+from shared.worker import Context
 from tests import given, music
 from tests.waiting import until
-from tests.world import World, world
+from tests.world import World, analyzed, vector, world
 
 
 @pytest.fixture
@@ -53,10 +55,10 @@ async def _count(here: World, kind: type, count: int) -> bool:
     return len(await here.events(kind)) >= count
 
 
-async def _again(here: World) -> list[AnalyzeTrack]:
+async def _again(here: World, scope: Scope = "needed") -> list[AnalyzeTrack]:
     """When the library is analysed once more; what the analyzer got."""
     async with here.fetching(), here.pretending_to_analyse() as got:
-        await here.run(given.SERVER)
+        await here.run(given.SERVER, scope=scope)
         await until(lambda: _scans_ended(here, 2), "the second scan ended")
         await here.quiet()
     return got
@@ -83,6 +85,49 @@ async def test_a_second_run_analyses_nothing(here: World, folder: Path) -> None:
 
     skipped = await here.events(TrackAnalysisSkipped)
     assert [event.reason for event in skipped] == ["unchanged"] * 8
+
+
+async def _mixed(command: AnalyzeTrack, _: Context[None]) -> Outcome:
+    """One track fails for good, one for the time being, one is heard by an older model, the others as they should."""
+    number = int(Path(command.item_id).stem[-4:])
+    if number < 2:
+        failed = TrackAnalysisFailed(
+            run_id=command.run_id,
+            server_id=command.server_id,
+            track_id=command.track_id,
+            content_version=command.content_version,
+            reason="corrupt",
+            detail="cut off",
+            permanent=number == 0,
+        )
+        return Outcome(events=(wrap(failed),))
+    heard = analyzed(command)
+    if number == 2:
+        heard = heard.model_copy(update={"feature_version": heard.feature_version - 1})
+    return Outcome(events=(wrap(heard, blob=vector(command.track_id)),))
+
+
+@pytest.mark.parametrize(
+    ("scope", "expected", "skipped"),
+    [
+        ("failed", [0, 1], {"not_selected"}),
+        ("needed", [1, 2], {"unchanged", "unreadable_before"}),
+        ("all", list(range(8)), set()),
+    ],
+)
+async def test_what_is_analysed_again_is_what_was_asked_for(
+    here: World, folder: Path, scope: Scope, expected: list[int], skipped: set[str]
+) -> None:
+    await here.folder(folder)
+    async with here.fetching(), here.working("analyzer", {AnalyzeTrack: _mixed}, None):
+        await here.run(given.SERVER)
+        await until(lambda: _count(here, LibraryScanCompleted, 1), "the first scan ended")
+        await here.quiet()
+
+    got = await _again(here, scope)
+
+    assert sorted(int(Path(command.item_id).stem[-4:]) for command in got) == expected
+    assert {event.reason for event in await here.events(TrackAnalysisSkipped)} == skipped
 
 
 async def test_changed_new_and_removed_files_are_recognised(here: World, folder: Path) -> None:
