@@ -90,9 +90,14 @@ def read_cursor(cursor: str | None, *kinds: type) -> tuple[Any, ...] | None:
     if not isinstance(values, list) or len(values) != len(kinds):
         raise InvalidInput("cursor", "use the next_cursor of the page before, unchanged")
     for value, kind in zip(values, kinds, strict=True):
-        if not isinstance(value, kind) or isinstance(value, bool):
+        if not isinstance(value, kind) or isinstance(value, bool) or not _storable(value):
             raise InvalidInput("cursor", "use the next_cursor of the page before, unchanged")
     return tuple(values)
+
+
+def _storable(value: Any) -> bool:
+    """Whether PostgreSQL takes a value as text; it refuses NUL and halves of surrogate pairs."""
+    return not isinstance(value, str) or not any(sign == "\0" or "\ud800" <= sign <= "\udfff" for sign in value)
 
 
 def read_id(text: str) -> UUID:
@@ -110,5 +115,5 @@ def read_place(cursor: str | None) -> tuple[datetime, UUID] | None:
         return None
     try:
         return datetime.fromisoformat(values[0]).astimezone(UTC), read_id(values[1])
-    except ValueError:
+    except (ValueError, OverflowError):
         raise InvalidInput("cursor", "use the next_cursor of the page before, unchanged") from None

@@ -15,6 +15,8 @@ from shared.events import MOST_TRACKS, Recipe, ServerType
 MOST_SEEDS = 20
 MOST_PREVIEWED = 5000
 """Pairs of playlist and server in one preview."""
+GREATEST_VERSION = 2**31 - 1
+"""What the column of version numbers holds."""
 
 
 def _speakable(text: str) -> str:
@@ -120,7 +122,7 @@ class NewPlaylist(Body):
 class PlaylistChange(Body):
     """What to change; what is left out stays."""
 
-    version: int = Field(ge=1, description="The version that you have seen.")
+    version: int = Field(ge=1, le=GREATEST_VERSION, description="The version that you have seen.")
     name: PlaylistName | None = None
     track_ids: TrackIds | None = None
     locked: bool | None = None
@@ -134,7 +136,7 @@ class DeleteQuery(Query):
 
 
 class Restoration(Body):
-    number: int = Field(ge=1, description="The version to bring back.")
+    number: int = Field(ge=1, le=GREATEST_VERSION, description="The version to bring back.")
 
 
 class PlaylistVersion(Answer):
