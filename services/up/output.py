@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 from typing import IO
 
 NAME_WIDTH = 11
 LONGEST_LINE = 256 * 1024
+_CONTROLS = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]|\xc2[\x80-\x9f]")
 
 
 class Output:
@@ -23,7 +25,9 @@ class Output:
             self.pass_on(name, line.encode())
 
     def pass_on(self, name: str, line: bytes) -> None:
-        """A line of a child. One that is a JSON object stays as it is, for programs that read the log."""
+        """A line of a child. One that is a JSON object stays as it is, for programs that read the log. Nothing in it
+        can move the terminal's cursor: the servers' own logs repeat what they were sent."""
+        line = _CONTROLS.sub(lambda found: f"\\u{ord(found[0].decode()):04x}".encode(), line)
         is_record = line.startswith(b"{") and line.endswith(b"}")
         self._write(line if is_record else f"{name:<{NAME_WIDTH}} | ".encode() + line)
 

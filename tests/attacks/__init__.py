@@ -2,4 +2,5 @@
 
 SQL, LIKE patterns and huge values in every parameter and body of the API       test_injection
 forged cursors                                                                  test_injection
+lines of a log that nobody wrote, control characters in logs                    test_logs
 """
