@@ -8,6 +8,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
 
+_IDLE_S = 75.0
+"""For a whole request to begin; a connection that says nothing would stay for an hour."""
+
 Check = Callable[[], Awaitable[bool]]
 
 
@@ -58,7 +61,7 @@ async def serve(port: int, checks: Mapping[str, Check], measure: Measure | None 
     app.router.add_get("/healthz", healthz)
     app.router.add_get("/readyz", readyz(checks))
     app.router.add_get("/metrics", metrics)
-    runner = web.AppRunner(app, access_log=None)
+    runner = web.AppRunner(app, access_log=None, keepalive_timeout=_IDLE_S)
     await runner.setup()
     await web.TCPSite(runner, "0.0.0.0", port).start()  # noqa: S104 - probes come from outside the pod
     return runner

@@ -11,19 +11,19 @@ from aiohttp import web
 from services.gateway.app import Running, build_app, running
 from services.gateway.readiness import readiness
 from services.gateway.security import check_exposure
+from services.gateway.serving import runner_of
 from shared import process
 from shared.errors import ConfigurationError
 from shared.settings import Settings
 
 log = structlog.get_logger(__name__)
-_GRACE_S = 3.0
 
 
 async def main(settings: Settings, stop: asyncio.Event) -> None:
     """Serve until ``stop``. Raises ``ConfigurationError`` when it cannot, or must not."""
     check_exposure(settings)
     async with running(settings) as work:
-        runner = web.AppRunner(build_app(work.gateway), access_log=None, shutdown_timeout=_GRACE_S)
+        runner = runner_of(build_app(work.gateway))
         await runner.setup()
         gateway = work.gateway
         try:

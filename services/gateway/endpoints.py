@@ -6,7 +6,9 @@ made from them.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Generic, TypeVar
@@ -26,6 +28,9 @@ from shared.accounts import Identity, Right
 from shared.errors import NotFound
 
 LARGEST_BODY = 64 * 1024
+BODY_S = 20.0
+SLOWEST_BODY = 64 * 1024
+"""A body has 20 s, and what its largest form would take at so many bytes a second."""
 
 Q = TypeVar("Q", bound=Query | None)
 B = TypeVar("B", bound=BaseModel | None)
@@ -144,15 +149,29 @@ def _read_query(model: type[Query], request: web.Request) -> Query:
 
 
 async def read_body(request: web.Request, largest: int) -> bytes:
-    """The body. Raises 413 for more than ``largest`` bytes, as soon as that shows."""
+    """The body. Raises 413 for more than ``largest`` bytes, as soon as that shows, and like ``in_time``."""
     if (request.content_length or 0) > largest:
         raise web.HTTPRequestEntityTooLarge(largest, request.content_length or 0)
     content = bytearray()
-    async for chunk in request.content.iter_any():
-        content += chunk
-        if len(content) > largest:
-            raise web.HTTPRequestEntityTooLarge(largest, len(content))
+    async with in_time(largest):
+        async for chunk in request.content.iter_any():
+            content += chunk
+            if len(content) > largest:
+                raise web.HTTPRequestEntityTooLarge(largest, len(content))
     return bytes(content)
+
+
+@asynccontextmanager
+async def in_time(largest: int) -> AsyncIterator[None]:
+    """Around what reads a body of at most ``largest`` bytes: raises 408 when that takes too long, 400 when it breaks
+    off or cannot be unpacked."""
+    try:
+        async with asyncio.timeout(BODY_S + largest / SLOWEST_BODY):
+            yield
+    except TimeoutError:
+        raise web.HTTPRequestTimeout from None
+    except (ConnectionError, web.RequestPayloadError):
+        raise ProblemError(400, "The body broke off, or it is not packed as it says.", reason="broken_body") from None
 
 
 async def _read_model(endpoint: Endpoint, model: type[BaseModel], request: web.Request) -> BaseModel:

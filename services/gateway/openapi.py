@@ -177,5 +177,5 @@ def _always(endpoint: Endpoint) -> set[int]:
     if endpoint.query is not None:
         found.add(422)
     if endpoint.body is not None or endpoint.files:
-        found |= {400, 413, 415, 422}
+        found |= {400, 408, 413, 415, 422}
     return found

@@ -112,6 +112,7 @@ def _from_aiohttp(error: web.HTTPException) -> ProblemError:
     details = {
         404: "There is nothing at this address.",
         405: f"This address does not know this method; it knows {error.headers.get('Allow', 'others')}.",
+        408: "The body did not arrive in time.",
         413: "The body is too large.",
     }
     headers = {name: value for name, value in error.headers.items() if name in ("Allow", "Retry-After")}

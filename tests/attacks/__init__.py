@@ -2,5 +2,10 @@
 
 SQL, LIKE patterns and huge values in every parameter and body of the API       test_injection
 forged cursors                                                                  test_injection
+markup in titles, names and errors, on every page and in every answer           test_shown
+header injection by the name of a playlist                                      test_shown
+terminal codes and markup of the terminal library in what the command line says test_shown
+smuggled requests, endless heads, slow heads and bodies, silent crowds          test_http
+odd methods and overriding headers, caches, paths out of the page's files       test_http
 lines of a log that nobody wrote, control characters in logs                    test_logs
 """

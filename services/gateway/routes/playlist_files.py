@@ -11,7 +11,7 @@ from uuid import UUID
 
 from aiohttp import BodyPartReader, http_exceptions, web
 
-from services.gateway.endpoints import Call, Endpoint, Reply, read_body
+from services.gateway.endpoints import Call, Endpoint, Reply, in_time, read_body
 from services.gateway.models.playlists import ExportQuery, ImportedPlaylist, ImportQuery, MissingEntry
 from services.gateway.playlist_files import FilePlaylist, Item, read, write_jspf, write_m3u8
 from services.gateway.playlist_files.entries import clean
@@ -99,9 +99,10 @@ async def _received(request: web.Request) -> tuple[bytes, str]:
     if (request.content_length or 0) > LARGEST_FILE + 10_000:
         raise web.HTTPRequestEntityTooLarge(LARGEST_FILE, request.content_length or 0)
     try:
-        async for part in await request.multipart():
-            if isinstance(part, BodyPartReader) and part.filename:
-                return await _read_part(part), part.filename
+        async with in_time(LARGEST_FILE):
+            async for part in await request.multipart():
+                if isinstance(part, BodyPartReader) and part.filename:
+                    return await _read_part(part), part.filename
     except (ValueError, AssertionError, http_exceptions.BadHttpMessage):
         raise InvalidInput("file", "this form cannot be read; send the file as the body instead") from None
     raise InvalidInput("file", "this form holds no file; name one, or send the file as the body")
