@@ -27,7 +27,8 @@ _METADATA: Final = frozenset(
     )
 )
 """Where clouds keep such services outside of the link-local range."""
-_NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
+_CARRIERS: Final = tuple(map(ipaddress.IPv6Network, ("64:ff9b::/96", "64:ff9b:1::/48", "::/96")))
+"""Networks whose addresses end with an IPv4 address: NAT64, the local kind of it, and what came before mapped ones."""
 
 
 class ForbiddenAddress(OSError):
@@ -35,12 +36,20 @@ class ForbiddenAddress(OSError):
 
 
 def is_forbidden(address: str) -> bool:
-    """Whether an IP address, also one that carries an IPv4 address within it, is none of a media server."""
+    """Whether an IP address, also one that carries an IPv4 address within it or is spelt in another base or with fewer
+    parts, is none of a media server. A name is no address."""
     try:
-        found = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
+        found = _read(address.partition("%")[0].rstrip("."))
+    except (ValueError, OSError):
         return False
     return any(_is_forbidden(one) for one in _meant(found))
+
+
+def _read(text: str) -> IPv4Address | IPv6Address:
+    try:
+        return ipaddress.ip_address(text)
+    except ValueError:
+        return IPv4Address(socket.inet_aton(text))  # as the system's resolver reads 0xa9fea9fe and 169.254.43518
 
 
 def _is_forbidden(address: IPv4Address | IPv6Address) -> bool:
@@ -56,7 +65,7 @@ def _meant(address: IPv4Address | IPv6Address) -> Iterator[IPv4Address | IPv6Add
             yield address.ipv4_mapped
         if address.sixtofour is not None:
             yield address.sixtofour
-        if address in _NAT64:
+        if int(address) > 1 and any(address in network for network in _CARRIERS):
             yield IPv4Address(int(address) & 0xFFFFFFFF)
 
 

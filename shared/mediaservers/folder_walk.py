@@ -191,7 +191,7 @@ class FolderWalk:
     def _look_at_link(self, page: _Page, relative: str) -> None:
         """Links are never followed. One to a place inside the root is passed over, for that is listed itself."""
         path = f"{page.root}/{relative}"
-        if not is_audio(relative) and not Path(path).is_dir():
+        if not is_audio(relative) and not os.path.isdir(path):  # noqa: PTH112 - Path raises where it may not look
             return
         try:
             target = os.path.realpath(path, strict=True)

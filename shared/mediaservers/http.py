@@ -112,7 +112,7 @@ Query = Mapping[str, str] | Sequence[tuple[str, str]]
 
 
 class HttpServer:
-    """Requests to one server: redirects stay on its host, at most 6 calls run at a time."""
+    """Requests to one server: redirects stay on its host and port, at most 6 calls run at a time."""
 
     def __init__(self, base: URL, patience: Patience, misfit: str = "not_subsonic") -> None:
         """``misfit`` is the reason of ``ServerMisbehaved`` for what is no server of the expected kind."""
@@ -219,14 +219,16 @@ class HttpServer:
         raise failure
 
     def _redirected(self, url: URL, location: str) -> URL:
-        """Where a redirect leads: the same host, never from https back to http, for the query holds our login."""
+        """Where a redirect leads: the same host, for the query holds our login, and the same port, for behind others
+        are programs that trust this machine; or from http to https, which none of those answers."""
         target, host = _joined(url, location)
         if target is None:
             raise ServerMisbehaved(self._misfit, f"{self.name} redirects to an unreadable address")
-        if host != url.host or target.scheme not in {"https", url.scheme} or not location:
-            raise ServerRefused(
-                "refused", f"{self.name} redirects to {target.scheme}://{host}; give that address instead"
-            )
+        same = (target.scheme, target.port) == (url.scheme, url.port)
+        safer = (url.scheme, target.scheme) == ("http", "https")
+        if host != url.host or not (same or safer) or not location:
+            place = f"{target.scheme}://{host}" + ("" if target.is_default_port() else f":{target.port}")
+            raise ServerRefused("refused", f"{self.name} redirects to {place}; give that address instead")
         return target if target.query_string else target.with_query(url.query)
 
     def _usable(self, response: aiohttp.ClientResponse) -> aiohttp.ClientResponse:

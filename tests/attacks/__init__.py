@@ -2,6 +2,9 @@
 
 SQL, LIKE patterns and huge values in every parameter and body of the API       test_injection
 forged cursors                                                                  test_injection
+names of playlists, uploads, imports, links and servers that are paths          test_paths
+libraries of system folders                                                     test_paths
+addresses of the surroundings, redirects, addresses in answers                  test_ssrf
 markup in titles, names and errors, on every page and in every answer           test_shown
 header injection by the name of a playlist                                      test_shown
 terminal codes and markup of the terminal library in what the command line says test_shown

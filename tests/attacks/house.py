@@ -8,6 +8,7 @@ from typing import Any
 from tests.attacks.hostile import MARKUP
 from tests.instance import Instance
 from tests.subsonic.faulty_server import PASSWORD, USER, FaultyServer
+from tests.waiting import until
 
 Json = dict[str, Any]
 WRONG_PASSWORD = "quite a wrong one"
@@ -32,7 +33,9 @@ class House:
         folder = {"type": "folder", "name": MARKUP[:200], "path": str(self.starling.music_dir)}
         server = {"type": "subsonic", "name": "Lies", "url": self.lying.url, "username": USER, "test": False}
         assert (await self.call("POST", "/api/v1/servers", folder))[0] == 201
-        assert (await self.call("POST", "/api/v1/servers", {**server, "password": PASSWORD}))[0] == 201
+        status, added = await self.call("POST", "/api/v1/servers", {**server, "password": PASSWORD})
+        assert status == 201
+        await self.starling.get(f"/api/v1/servers?after={added['position']}")
         status, _ = await self.call("POST", "/api/v1/servers/test", {**server, "password": WRONG_PASSWORD})
         assert status == 200
         await self.starling.ended(await self.starling.analyse())
@@ -51,8 +54,6 @@ class House:
         await self.over(address)
 
     async def over(self, address: str) -> None:
-        from tests.waiting import until
-
         async def ended() -> bool:
             return bool((await self.call("GET", address))[1]["ended_at"])
 
