@@ -41,6 +41,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 CONTENT_TYPE = "application/problem+json"
 _VARIANTS = ("known", "new", "folder", "subsonic", "jellyfin", "emby", "lyrion", "plex")
+_MOST_FIELDS = 100
 _GONE = ("file_missing", "not_found", "server_removed")
 
 
@@ -60,7 +61,11 @@ class ProblemError(StarlingError):
 
 
 def from_validation(error: ValidationError, *, where: str = "") -> ProblemError:
-    """What pydantic found, field by field. The values themselves are not repeated: one may be a password."""
+    """What pydantic found, field by field. The values themselves are not repeated: one may be a password. Nor is a
+    body picked to pieces in which nothing is right."""
+    if error.error_count() > _MOST_FIELDS:
+        detail = f"{error.error_count()} fields cannot be used; /docs says what this request may hold."
+        return ProblemError(422, detail, reason="invalid")
     details = error.errors(include_url=False, include_context=False, include_input=False)
     if details and details[0]["type"] == "json_invalid":
         return ProblemError(400, f"The body is not JSON: {details[0]['msg']}.", reason="not_json")

@@ -26,6 +26,9 @@ from shared.errors import InvalidInput, RateLimited, ServerMisbehaved, ServerRef
 from shared.mediaservers.addresses import ForbiddenAddress, guarded_socket, is_forbidden
 
 MAX_ANSWER = 64 * 1024 * 1024
+MAX_VALUES = 2_000_000
+"""In an answer, by its brackets and commas: Python needs thirty bytes and more for each byte of ``{},{},``. The largest
+playlist of the most talkative server has a million."""
 MAX_ERROR_ANSWER = 64 * 1024
 MAX_CALLS = 6
 MAX_CONNECTIONS = 24
@@ -141,7 +144,10 @@ class HttpServer:
         async with self._calls:
             request = _Request(method, headers or {}, content or Content())
             response = await self._get(path, query, request, self._timeout(self._patience.answer_s))
-            return Answer(response.status, response.content_type, await self.read(response, MAX_ANSWER))
+            body = await self.read(response, MAX_ANSWER)
+            if sum(map(body.count, (b",", b"{", b"["))) > MAX_VALUES:
+                raise ServerMisbehaved("wrong_type", f"{self.name} answered with more than {MAX_VALUES} values")
+            return Answer(response.status, response.content_type, body)
 
     async def open(self, path: str, query: Query, headers: Mapping[str, str]) -> aiohttp.ClientResponse:
         """An answer whose body the caller reads with ``chunks`` and closes. Raises like ``fetch``."""

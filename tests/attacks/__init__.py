@@ -10,5 +10,8 @@ header injection by the name of a playlist                                      
 terminal codes and markup of the terminal library in what the command line says test_shown
 smuggled requests, endless heads, slow heads and bodies, silent crowds          test_http
 odd methods and overriding headers, caches, paths out of the page's files       test_http
+answers, audio, bodies, imports and exports that inflate or hold millions       test_bombs
+deep nesting, huge numbers, names that come twice, entities of XML              test_bombs
+sound files that claim to be endless, tags and covers of gigabytes              test_bombs
 lines of a log that nobody wrote, control characters in logs                    test_logs
 """

@@ -42,7 +42,8 @@ UNSEALED = 1
 """The version whose passwords are encrypted with a STARLING_SECRET_KEY."""
 _LEVEL = 4
 _LONGEST_HEADER = 1 << 20
-_LONGEST_LINE = 512 << 20
+_LONGEST_LINE = 128 << 20
+"""The proposals of a clustering are the longest: up to 32 MB."""
 _END = b'{"end":'
 _WRONG_FILE = "this is no whole export of Starling; name a file that 'starling export' has written. Nothing was changed"
 _DAMAGED = "the file is damaged or was cut off; take another copy of it. Nothing was changed"
@@ -110,7 +111,7 @@ def parse_header(line: bytes) -> Header:
     try:
         found = json.loads(line)
         kind, version = found["format"], found["version"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         kind = version = None
     if kind != FORMAT:
         raise UnusableExport(_WRONG_FILE)
@@ -207,8 +208,12 @@ def contents(source: IO[bytes]) -> Iterator[tuple[str, str] | LogEntry]:
     lines = _checked(source)
     next(lines)
     for line in lines:
-        document = json.loads(line)
-        yield (document["row"], document["values"]) if "row" in document else _to_entry(document)
+        try:
+            document = json.loads(line)
+            item = (document["row"], document["values"]) if "row" in document else _to_entry(document)
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError, InvalidInput) as error:
+            raise UnusableExport(_DAMAGED) from error
+        yield item
 
 
 def _checked(source: IO[bytes]) -> Iterator[bytes]:

@@ -28,7 +28,7 @@ def _speakable(text: str) -> str:
 PlaylistName = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300), AfterValidator(_speakable)
 ]
-TrackIds = Annotated[list[UUID], Field(max_length=MOST_TRACKS)]
+TrackIds = Annotated[list[UUID], Field(max_length=MOST_TRACKS, fail_fast=True)]
 PlaylistKind = Literal["cluster", "similar", "manual", "import"]
 LinkState = Literal["synced", "failed", "deleted_on_server", "removed", "skipped"]
 

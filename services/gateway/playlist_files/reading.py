@@ -13,9 +13,12 @@ from services.gateway.playlist_files.entries import MOST_ENTRIES, Entry, FilePla
 from shared.errors import InvalidInput
 
 _EXTINF = re.compile(r"#EXTINF:\s*(-?\d{1,9}(?:\.\d{1,6})?)?[^,]{0,2000},(.*)", re.IGNORECASE | re.DOTALL)
+_LINE = re.compile(r"[^\r\n]+")
 _NAME = re.compile(r"#(?:PLAYLIST|EXTENC-NAME):(.*)", re.IGNORECASE | re.DOTALL)
 _LONGEST_LINE = 8000
 _LONGEST_S = 1_000_000.0
+_MOST_SIGNS = 2_000_000
+"""Ends of lines, commas and brackets; the longest playlists have a tenth of that."""
 
 
 def read(content: bytes, wanted: Format | None = None) -> FilePlaylist:
@@ -23,6 +26,8 @@ def read(content: bytes, wanted: Format | None = None) -> FilePlaylist:
     text = decode(content)
     if not text.strip():
         raise InvalidInput("file", "this file is empty; choose an .m3u, .m3u8 or .jspf file")
+    if sum(map(text.count, "\n\r,{[")) > _MOST_SIGNS:
+        raise InvalidInput("file", f"this file names far more than the {MOST_ENTRIES} songs of a playlist; divide it")
     found = wanted or ("jspf" if text.lstrip().startswith("{") else "m3u8")
     playlist = read_jspf(text) if found == "jspf" else read_m3u(text)
     if not playlist.entries:
@@ -45,18 +50,21 @@ def read_m3u(text: str) -> FilePlaylist:
     name: str | None = None
     entries: list[Entry] = []
     about: dict[str, Any] = {}
-    for line in re.split(r"\r\n|\n|\r", text):
-        stripped = line.strip()[:_LONGEST_LINE]
+    dropped = 0
+    for line in _LINE.finditer(text):
+        stripped = line[0].strip()[:_LONGEST_LINE]
         if stripped.startswith("#"):
             named = _NAME.match(stripped)
             name = clean(named[1], 300) if named and name is None else name
             about |= _comment(stripped)
+        elif stripped and len(entries) == MOST_ENTRIES:
+            dropped += 1
         elif stripped:
             entries.append(_entry(stripped, about))
             about = {}
     if "\x00" in text:
         raise InvalidInput("file", "this is not a text file; choose an .m3u, .m3u8 or .jspf file")
-    return FilePlaylist("m3u8", name, entries[:MOST_ENTRIES], max(0, len(entries) - MOST_ENTRIES))
+    return FilePlaylist("m3u8", name, entries, dropped)
 
 
 def _comment(line: str) -> dict[str, Any]:
