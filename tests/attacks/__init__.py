@@ -1,4 +1,8 @@
-"""What an attacker would try, and the test that shows it fail. One Starling is attacked by all of them (``house``).
+"""What an attacker would try, and the test that shows it fail. One Starling is attacked by most of them (``house``).
+
+Elsewhere: who is let in and what a page of another site may do (``tests/integration/gateway/test_front_door.py``), ids
+and links of a folder (``tests/integration/mediaservers/test_folder.py``), what a decoder's process may do
+(``tests/integration/test_confinement.py``).
 
 SQL, LIKE patterns and huge values in every parameter and body of the API       test_injection
 forged cursors                                                                  test_injection
@@ -13,5 +17,6 @@ odd methods and overriding headers, caches, paths out of the page's files       
 answers, audio, bodies, imports and exports that inflate or hold millions       test_bombs
 deep nesting, huge numbers, names that come twice, entities of XML              test_bombs
 sound files that claim to be endless, tags and covers of gigabytes              test_bombs
+passwords, tokens and keys in stores, files, logs, answers, exports, processes  test_secrets
 lines of a log that nobody wrote, control characters in logs                    test_logs
 """

@@ -43,6 +43,10 @@ class Described:
             if "cursor" in named:
                 yield self._filled(path)
 
+    def reads(self) -> Iterator[str]:
+        """Every address that can be asked for, with ids that are known."""
+        return (self._filled(path) for path, methods in self._document["paths"].items() if "get" in methods)
+
     def _of(self, method: str, path: str, operation: Json, string: str) -> Iterator[Attempt]:
         bodies = list(self._bodies(operation))
         whole, usual = self._filled(path), bodies[0] if bodies else None

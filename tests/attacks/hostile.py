@@ -19,7 +19,6 @@ TURNED = "\u202egnp.exe\u2066"
 
 STRINGS = (
     "'; DROP TABLE tracks; --",
-    "' OR 1=1 --",
     '") UNION SELECT ciphertext FROM secrets --',
     "$1 %s {0} \\'",
     "'||pg_sleep(30)||'",
@@ -28,10 +27,7 @@ STRINGS = (
     "\U0010ffff\ufeff\u202e",
     "../../../etc/passwd",
     "3000000000",
-    "9" * 20,
     "9" * 400,
-    "-1",
-    "NaN",
     "x" * 5000,
 )
 """What makes SQL, integers, paths and encodings stumble."""

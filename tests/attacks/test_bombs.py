@@ -9,7 +9,7 @@ import json
 import os
 import struct
 import zlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -65,19 +65,16 @@ def coded(body: bytes, coding: str, content_type: str = "application/json") -> F
     return fault
 
 
-Ask = Callable[[PlaylistServer], Awaitable[Any]]
-ASKED: dict[str, Ask] = {"listing": lambda one: one.list_page(None), "playlists": lambda one: one.playlists()}
 OBJECTS = b'{"subsonic-response":{"status":"ok","x":[' + b'{"a":1},' * 5_000_000 + b"1]}}"
 
 
 @pytest.mark.parametrize("coding", ["gzip", "deflate"])
-@pytest.mark.parametrize("asked", ASKED)
 async def test_an_answer_that_inflates_without_end_is_refused(
-    server: FaultyServer, adapter: PlaylistServer, bomb: bytes, coding: str, asked: str
+    server: FaultyServer, adapter: PlaylistServer, bomb: bytes, coding: str
 ) -> None:
     server.faults["*"] = coded(bomb if coding == "gzip" else packed(70, form=15), coding)
     with growth() as grown, pytest.raises(ServerMisbehaved, match="more than"):
-        await ASKED[asked](adapter)
+        await adapter.list_page(None)
     assert grown.mb < ANSWER_MB
     server.faults.clear()
     assert (await adapter.list_page(None)).items

@@ -8,14 +8,12 @@ import json
 from collections.abc import Iterable
 
 import aiohttp
-import asyncpg
 import pytest
 from yarl import URL
 
-from shared.settings import Settings
 from tests.attacks.described import Attempt, Described
 from tests.attacks.hostile import STRINGS
-from tests.attacks.house import House
+from tests.attacks.house import House, connect
 
 AT_ONCE = 4
 LEFT_ALONE = ("/api/v1/live",)
@@ -72,17 +70,6 @@ async def tables(house: House) -> dict[str, int]:
         return {row["name"]: row["n"] for row in rows}
     finally:
         await connection.close()
-
-
-async def connect(settings: Settings) -> asyncpg.Connection[asyncpg.Record]:
-    connection: asyncpg.Connection[asyncpg.Record] = await asyncpg.connect(
-        host=settings.postgres_host,
-        port=settings.postgres_port,
-        user=settings.postgres_user,
-        password=settings.postgres_password.get_secret_value(),
-        database=settings.postgres_db,
-    )
-    return connection
 
 
 @pytest.mark.parametrize("string", STRINGS, ids=lambda string: ascii(string)[:24])
