@@ -10,12 +10,13 @@ import pytest
 
 from tests import music
 from tests.attacks.hostile import FAKE_LINES, MARKUP, TERMINAL
-from tests.attacks.house import House
+from tests.attacks.house import TOKEN, Guarded, House
 from tests.attacks.lying import in_a_thread, lying_server
-from tests.instance import Instance
 from tests.subsonic.faulty_server import FaultyServer
 
 ENVIRONMENT = {
+    "STARLING_TOKEN": TOKEN,
+    "STARLING_RATE_LIMIT": "0",
     "STARLING_RETRY_BASE_S": "0.2",
     "STARLING_ANALYZER_PROCESSES": "1",
     "STARLING_LOG_LEVEL": "debug",
@@ -37,7 +38,7 @@ def house(tmp_path_factory: pytest.TempPathFactory, lying: FaultyServer) -> Iter
     """A running Starling that was lied to by everybody."""
     folder = tmp_path_factory.mktemp("attacked")
     fill(folder / "music")
-    instance = Instance(folder / "data", folder / "music", ENVIRONMENT)
+    instance = Guarded(folder / "data", folder / "music", ENVIRONMENT)
     try:
         instance.start()
         yield asyncio.run(House(instance, lying).lived_in())

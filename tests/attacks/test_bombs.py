@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import aiohttp
 import pytest
 from aiohttp import web
 
@@ -158,7 +157,7 @@ async def test_no_body_makes_the_gateway_swell_or_stand_still(house: House, name
     path, body, coding, status = BODIES[name]
     headers = {"Content-Type": "application/json", **({"Content-Encoding": coding} if coding else {})}
     gateway = house.starling.state().services["gateway"]
-    async with aiohttp.ClientSession(house.starling.url) as session:
+    async with house.starling.session() as session:
         with growth(gateway) as grown:
             async with session.post(path, data=io.BytesIO(body), headers=headers) as answer:
                 assert answer.status == status

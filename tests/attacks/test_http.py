@@ -14,10 +14,10 @@ import pytest_asyncio
 from services.gateway import endpoints, serving
 from services.gateway.__main__ import main
 from services.up.ports import choose
-from shared.settings import Settings
+from tests.attacks.house import TOKEN, WORD, House
 from tests.waiting import until
 
-HOST = b"Host: 127.0.0.1\r\n"
+HOST = f"Host: 127.0.0.1\r\nAuthorization: Bearer {TOKEN}\r\n".encode()
 SMUGGLED = b"GET /api/v1/smuggled HTTP/1.1\r\n" + HOST + b"\r\n"
 SOON_S = 5.0
 PATIENCE_S = 0.4
@@ -27,16 +27,15 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def port(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[int]:
-    """A gateway with little patience. Its stores are away, which is not what these requests are about."""
+async def port(house: House, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[int]:
+    """One more gateway of the house, with little patience."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(serving, "IDLE_S", PATIENCE_S)
         patch.setattr(endpoints, "BODY_S", PATIENCE_S)
         patch.setattr(endpoints, "SLOWEST_BODY", 2**40)
         chosen, stop = choose(), asyncio.Event()
-        away = {"REDIS_URL": "redis://127.0.0.1:9", "POSTGRES_HOST": "127.0.0.1", "POSTGRES_PORT": 9}
-        data_dir = tmp_path_factory.mktemp("http")
-        settings = Settings.model_validate({**away, "STARLING_DATA_DIR": data_dir, "STARLING_PORT": chosen})
+        own = {"port": chosen, "data_dir": tmp_path_factory.mktemp("http")}
+        settings = house.starling.settings().model_copy(update=own)
         gateway = asyncio.create_task(main(settings, stop))
         try:
             await until(lambda: answers(chosen), "the gateway listens")
@@ -211,14 +210,14 @@ async def test_other_methods_do_nothing(port: int, method: str) -> None:
 @pytest.mark.parametrize("header", ["X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override", "X-Original-URL"])
 async def test_headers_do_not_change_the_method_or_the_address(port: int, header: str) -> None:
     value = "/metrics" if header == "X-Original-URL" else "DELETE"
-    async with aiohttp.ClientSession() as session:
+    async with aiohttp.ClientSession(headers=WORD) as session:
         address = f"http://127.0.0.1:{port}/api/v1/nothing/there"
         async with session.get(address, headers={header: value}) as answer:
             assert answer.status == 404
 
 
 async def test_what_is_private_is_kept_by_nobody(port: int) -> None:
-    async with aiohttp.ClientSession() as session:
+    async with aiohttp.ClientSession(headers=WORD) as session:
         for path in ("servers", "tracks", "status", "playlists", "nonsense"):
             async with session.get(f"http://127.0.0.1:{port}/api/v1/{path}") as answer:
                 assert answer.headers["Cache-Control"] == "no-store", path

@@ -54,7 +54,7 @@ async def all_sent(house: House, attempts: Iterable[Attempt]) -> list[tuple[int,
             if status >= 500:
                 faults.append((status, attempt))
 
-    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30)) as session:
+    async with house.starling.session() as session:
         await asyncio.gather(*(work(session) for _ in range(AT_ONCE)))
     return faults
 

@@ -134,7 +134,7 @@ ELSEWHERE = (
 
 
 async def test_entries_of_an_imported_file_that_point_elsewhere_are_only_words(house: House) -> None:
-    async with aiohttp.ClientSession(house.starling.url) as session:
+    async with house.starling.session() as session:
         address = "/api/v1/playlists/import"
         async with session.post(address, data="\n".join(ELSEWHERE).encode()) as answer:
             assert answer.status == 422
@@ -154,7 +154,7 @@ async def test_the_name_of_an_uploaded_file_is_only_a_word(house: House, file_na
     before = await asyncio.to_thread(everything, house.starling.data_dir.parent / "music")
     form = aiohttp.FormData(quote_fields=False)
     form.add_field("file", b"1 plain.ogg\n", filename=file_name)
-    async with aiohttp.ClientSession(house.starling.url) as session:
+    async with house.starling.session() as session:
         async with session.post("/api/v1/playlists/import", data=form) as answer:
             assert answer.status == 201, await answer.text()
             imported = await answer.json()

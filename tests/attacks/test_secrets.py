@@ -12,13 +12,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, quote_plus
 
-import aiohttp
 import pytest
 from redis.asyncio import Redis
 
 from tests.attacks.conftest import ENVIRONMENT
 from tests.attacks.described import Described
-from tests.attacks.house import WRONG_PASSWORD, House, connect
+from tests.attacks.house import TOKEN, WRONG_PASSWORD, House, connect
 from tests.e2e import cli_process
 from tests.subsonic.faulty_server import PASSWORD, USER
 
@@ -41,9 +40,12 @@ def forms_of(secret: str, user: str = USER) -> set[bytes]:
     return {text.encode() for text in texts} | {secret.encode("latin-1", "replace")}
 
 
+OF_THE_OPERATOR = forms_of(LLM_KEY) | forms_of(TOKEN)
+
+
 def secrets_of(house: House) -> set[bytes]:
     """What nobody may find: passwords, keys, and the salted tokens that were sent with every request."""
-    found = forms_of(PASSWORD) | forms_of(WRONG_PASSWORD) | forms_of(LLM_KEY)
+    found = forms_of(PASSWORD) | forms_of(WRONG_PASSWORD) | OF_THE_OPERATOR
     return found | {
         call.query[name].encode() for call in house.lying.calls for name in ("t", "s") if name in call.query
     }
@@ -138,7 +140,7 @@ def files(house: House) -> Iterator[tuple[str, bytes]]:
 
 
 async def test_no_file_holds_one_but_those_that_keep_the_keys_of_the_house(house: House) -> None:
-    secrets, keys = secrets_of(house) - forms_of(LLM_KEY), keys_of_the_house(house) | forms_of(LLM_KEY)
+    secrets, keys = secrets_of(house) - OF_THE_OPERATOR, keys_of_the_house(house) | OF_THE_OPERATOR
     found = await asyncio.to_thread(lambda: list(files(house)))
     assert told(secrets, found) == []
     keepers = {name for name, content in found if any(key in content for key in keys)}
@@ -147,7 +149,7 @@ async def test_no_file_holds_one_but_those_that_keep_the_keys_of_the_house(house
 
 
 async def test_neither_logs_nor_metrics_tell_one(house: House) -> None:
-    async with aiohttp.ClientSession(house.starling.url) as session, session.get("/metrics") as answer:
+    async with house.starling.session() as session, session.get("/metrics") as answer:
         metrics = await answer.read()
     log = house.starling.log.read_bytes()
     assert b"service=fetcher" in log
@@ -160,7 +162,7 @@ async def test_no_answer_tells_one(house: House) -> None:
     known |= {"run_id": str((await house.starling.get("/api/v1/runs"))["items"][-1]["id"])}
     described = Described(await house.starling.get("/openapi.json"), known)
     asked = [one for one in described.reads() if not one.endswith("/live")]
-    async with aiohttp.ClientSession(house.starling.url) as session:
+    async with house.starling.session() as session:
         for path in [*asked, "/", "/docs", "/openapi.json"]:
             async with session.get(path) as answer:
                 house.said.append(f"{path} {answer.headers} {(await answer.read()).decode(errors='replace')}")

@@ -9,12 +9,11 @@ import re
 import subprocess
 import sys
 
-import aiohttp
 import pytest
 from playwright.async_api import Page, expect
 
 from tests.attacks.hostile import MARKUP, TERMINAL
-from tests.attacks.house import House
+from tests.attacks.house import WORD, House
 from tests.e2e.browser import chromium, visit
 from tests.environment import clean_environment
 
@@ -42,7 +41,8 @@ async def addresses(house: House) -> list[str]:
 async def test_no_name_runs_as_a_script_on_any_page(house: House) -> None:
     schedule = {"name": MARKUP[:200], "kind": "sync", "cron": "@daily"}
     assert (await house.call("PUT", SCHEDULE, schedule))[0] == 200
-    async with chromium() as browser, visit(browser, house.starling.url) as page:
+    async with chromium() as browser, visit(browser, "about:blank") as page:
+        await page.set_extra_http_headers(WORD)
         opened: list[str] = []
         page.on("dialog", lambda dialog: opened.append(dialog.message))
         for address in await addresses(house):
@@ -63,8 +63,8 @@ async def assert_untouched(page: Page) -> None:
 async def test_answers_are_data_and_files_are_saved_under_a_harmless_name(house: House, name: str) -> None:
     track = house.playlist["tracks"][0]["id"]
     _, made = await house.call("POST", "/api/v1/playlists", {"name": name, "track_ids": [track]})
-    address = f"{house.starling.url}/api/v1/playlists/{made['id']}"
-    async with aiohttp.ClientSession() as session:
+    address = f"/api/v1/playlists/{made['id']}"
+    async with house.starling.session() as session:
         async with session.get(address) as shown:
             assert shown.content_type == "application/json"
             assert shown.headers["X-Content-Type-Options"] == "nosniff"
