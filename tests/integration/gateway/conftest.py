@@ -11,6 +11,7 @@ from uuid import uuid4
 import pytest
 from aiohttp import DummyCookieJar
 from aiohttp.test_utils import TestClient, TestServer
+from argon2 import PasswordHasher
 from cryptography.fernet import Fernet
 
 from services.gateway.app import build_app, running
@@ -18,6 +19,7 @@ from services.projector.__main__ import main as project
 from services.projector.rebuild import ensure_current
 from services.up.postgres import PostgresServer
 from shared import accounts, secrets
+from shared.accounts import passwords
 from shared.pausing import end
 from shared.settings import Settings
 from tests import servers
@@ -61,6 +63,13 @@ async def database(postgres: PostgresServer, prepared: str) -> AsyncIterator[dic
 def settings(settings: Settings) -> Settings:
     """With a key for secrets."""
     return settings.model_copy(update={"secret_key": type(settings.token)(Fernet.generate_key().decode())})
+
+
+@pytest.fixture(autouse=True)
+def cheap_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same algorithm with a hundredth of the work: a hash is to be slow for guessers, not for tests."""
+    monkeypatch.setattr("shared.accounts.passwords._HASHER", PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
+    passwords._of_nobody.cache_clear()
 
 
 @asynccontextmanager
