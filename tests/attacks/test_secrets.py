@@ -171,13 +171,16 @@ async def test_no_answer_tells_one(house: House) -> None:
 
 
 async def test_an_export_holds_none(house: House, tmp_path: Path) -> None:
-    file = tmp_path / "export.starling"
-    said = await cli_process.run({"STARLING_DATA_DIR": str(house.starling.data_dir)}, "export", str(file))
+    file, passphrase = tmp_path / "export.starling", tmp_path / "passphrase"
+    passphrase.write_text("open sesame, if you please\n")
+    options = ("--passphrase-file", str(passphrase))
+    said = await cli_process.run({"STARLING_DATA_DIR": str(house.starling.data_dir)}, "export", str(file), *options)
     assert said.code == 0, said
     lines = gzip.decompress(file.read_bytes())
-    assert b'"row":"secrets"' in lines
+    assert b"gAAAA" in lines, "what is encrypted is in the file"
     places = [("export", lines), ("said", (said.out + said.err).encode())]
     assert told(secrets_of(house) | keys_of_the_house(house), places) == []
+    assert b"open sesame" not in lines
 
 
 def descendants(pid: int) -> list[int]:
