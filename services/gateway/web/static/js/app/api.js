@@ -1,8 +1,9 @@
 // The HTTP side of Starling. Every answer that is not a success becomes a Problem.
 
 import { signal } from "./view.js";
+import { outward } from "./base.js";
 
-const BASE = "/api/v1";
+const API = outward("/api/v1");
 const NOT_THERE_YET_TRIES = 4;
 
 /** True once the API asked who we are; the page then shows the sign-in. */
@@ -47,7 +48,7 @@ async function problemOf(response) {
 function address(path, query) {
   const given = Object.entries(query ?? {}).filter(([, value]) => value !== null && value !== undefined && value !== "");
   const search = new URLSearchParams(given).toString();
-  return BASE + path + (search ? `?${search}` : "");
+  return API + path + (search ? `?${search}` : "");
 }
 
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -94,5 +95,5 @@ export const upload = (path, query, file) => call("POST", path, { query, body: f
 /** A header that makes a request happen once, however often it is sent. */
 export const once = () => ({ "Idempotency-Key": crypto.randomUUID?.() ?? String(Math.random()) });
 
-export const audioAddress = (trackId) => `${BASE}/tracks/${trackId}/audio`;
-export const exportAddress = (playlistId, format) => `${BASE}/playlists/${playlistId}/export?format=${format}`;
+export const audioAddress = (trackId) => `${API}/tracks/${trackId}/audio`;
+export const exportAddress = (playlistId, format) => `${API}/playlists/${playlistId}/export?format=${format}`;

@@ -2,6 +2,7 @@
 // browser's own reader hides them.
 
 import { signal, computed, effect } from "./view.js";
+import { outward } from "./base.js";
 import { signedOut } from "./api.js";
 
 const SILENCE_MS = 25_000;
@@ -72,7 +73,7 @@ async function listen() {
   try {
     stillThere();
     const headers = { Accept: "text/event-stream", ...(lastId ? { "Last-Event-ID": lastId } : {}) };
-    const response = await fetch("/api/v1/live", { headers, signal: mine.signal });
+    const response = await fetch(outward("/api/v1/live"), { headers, signal: mine.signal });
     if (response.status === 401) signedOut.value = true;
     if (!response.ok) return;
     connection.value = "live";

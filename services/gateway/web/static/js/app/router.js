@@ -1,6 +1,7 @@
 // Addresses, history and scroll positions.
 
 import { signal } from "./view.js";
+import { inward, outward } from "./base.js";
 import { keepForTab, fromTab } from "./memory.js";
 
 const RESTORE_MS = 15000;
@@ -10,23 +11,24 @@ const positions = new Map(fromTab("scroll") ?? []);
 let restoring = 0;
 
 function read() {
-  return { path: window.location.pathname, query: new URLSearchParams(window.location.search), key: history.state?.key };
+  return { path: inward(window.location.pathname) ?? "/", query: new URLSearchParams(window.location.search), key: history.state?.key };
 }
 
 function newKey() {
   return Math.random().toString(36).slice(2, 10);
 }
 
-/** Where we are. */
+/** Where we are; the path begins after the base. */
 export const place = signal(read());
 
-/** Go to an address of the page. `replace` leaves no step for the back button. */
+/** Go to an address of the page, written without the base. `replace` leaves no step for the back button. */
 export function navigate(href, { replace = false } = {}) {
   savePosition();
-  if (replace) history.replaceState({ key: place.value.key ?? newKey() }, "", href);
-  else history.pushState({ key: newKey() }, "", href);
-  const samePath = window.location.pathname === place.value.path;
+  if (replace) history.replaceState({ key: place.value.key ?? newKey() }, "", outward(href));
+  else history.pushState({ key: newKey() }, "", outward(href));
+  const before = place.value.path;
   place.value = read();
+  const samePath = place.value.path === before;
   if (!replace || !samePath) {
     restoring += 1;
     window.scrollTo(0, 0);
@@ -61,7 +63,7 @@ function stopRestoring() {
 /** Is this click one that the page should answer itself, without a reload? */
 function isOurs(event, link) {
   const modified = event.metaKey || event.ctrlKey || event.shiftKey || event.altKey || event.button !== 0;
-  return !modified && !event.defaultPrevented && link.origin === window.location.origin && !link.target && !link.hash && !("leave" in link.dataset);
+  return !modified && !event.defaultPrevented && link.origin === window.location.origin && inward(link.pathname) !== null && !link.target && !link.hash && !("leave" in link.dataset);
 }
 
 export function startRouter() {
@@ -80,6 +82,6 @@ export function startRouter() {
     const link = event.target.closest?.("a[href]");
     if (!link || !isOurs(event, link)) return;
     event.preventDefault();
-    if (link.href !== window.location.href) navigate(link.pathname + link.search);
+    if (link.href !== window.location.href) navigate(inward(link.pathname) + link.search);
   });
 }
