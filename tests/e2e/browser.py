@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Literal, get_args
 
-from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright, expect
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, async_playwright, expect
 
 Theme = Literal["light", "dark"]
 NARROW, WIDE = 390, 1400
 LEAST_CONTRAST = 4.5
 TOUCH_PX = 44
+ELSEWHERE = "music.test"
+"""A name that leads to this machine without saying so: what a page is asked for under it comes from elsewhere."""
 SCREENSHOTS = Path(__file__).parents[1] / "screenshots"
 
 _ARGUMENTS = [
@@ -24,6 +26,7 @@ _ARGUMENTS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    f"--host-resolver-rules=MAP {ELSEWHERE} 127.0.0.1",
 ]
 _CONTRAST = (Path(__file__).parent / "contrast.js").read_text()
 _TOO_WIDE = "(width) => document.documentElement.scrollWidth - width"
@@ -49,10 +52,17 @@ async def chromium() -> AsyncIterator[Browser]:
 
 @asynccontextmanager
 async def visit(
-    browser: Browser, address: str, *, width: int = WIDE, theme: Theme = "light", may_complain: bool = False
+    browser: Browser,
+    address: str,
+    *,
+    width: int = WIDE,
+    theme: Theme = "light",
+    may_complain: bool = False,
+    prepare: Callable[[BrowserContext], Awaitable[None]] | None = None,
 ) -> AsyncIterator[Page]:
     """A listener with a fresh browser at ``address``. In the end the console must be empty: no error, no warning, no
-    violation of the content security policy; ``may_complain`` is for tests that make a request fail."""
+    violation of the content security policy; ``may_complain`` is for tests that make a request fail. ``prepare`` gives
+    the browser what it has from earlier visits."""
     narrow = width < 720
     context = await browser.new_context(
         viewport={"width": width, "height": 844 if narrow else 900},
@@ -60,6 +70,8 @@ async def visit(
         has_touch=narrow,
         is_mobile=narrow,
     )
+    if prepare is not None:
+        await prepare(context)
     complaints: list[str] = []
 
     def hear(message: ConsoleMessage) -> None:

@@ -311,16 +311,28 @@ async def test_what_another_program_found_out_stands_in_for_an_analysis(
             await picture(page, "imported")
 
 
-async def test_a_locked_starling_asks_for_its_token(tmp_path: Path, browser: Browser) -> None:
+async def test_a_locked_starling_asks_for_its_token_and_the_operator_makes_the_owner(
+    tmp_path: Path, browser: Browser
+) -> None:
     locked = Instance(tmp_path / "data", tmp_path, {"STARLING_TOKEN": "correct horse battery"})
     try:
         await asyncio.to_thread(locked.start)
         async with visit(browser, f"{locked.url}/settings", may_complain=True) as page:
-            await page.get_by_label("Access token").fill("wrong")
+            token = page.get_by_label("Access token", exact=True)
+            await token.fill("wrong")
             await page.get_by_role("button", name="Sign in").click()
-            await expect(page.locator(".field-problem")).to_be_visible()
-            await page.get_by_label("Access token").fill("correct horse battery")
+            await expect(page.get_by_role("alert")).to_contain_text("This is not the token")
+            await token.fill("correct horse battery")
             await page.keyboard.press("Enter")
             await expect(page.get_by_role("heading", level=1, name="Settings")).to_be_visible()
+
+            part = page.get_by_role("region", name="Accounts")
+            await expect(part).to_contain_text("The operator")
+            await part.get_by_label("Your name").fill("Anna")
+            await part.get_by_label("Password", exact=True).fill("only for the owner")
+            await token.fill("correct horse battery")
+            await page.keyboard.press("Enter")
+            await expect(part).to_contain_text("Owner, may do everything")
+            await expect(part.get_by_role("list", name="Accounts")).to_contain_text("Anna")
     finally:
         locked.kill()

@@ -1,6 +1,8 @@
 import { html, useEffect, useErrorBoundary, useLayoutEffect, useRef } from "./app/view.js";
 import { signedOut } from "./app/api.js";
 import { place } from "./app/router.js";
+import { mayManage } from "./app/rights.js";
+import { session } from "./app/session.js";
 import { boot, bootProblem, servers } from "./app/store.js";
 import { ConnectionNotice } from "./components/connection-notice.js";
 import { Dialogs } from "./components/dialogs.js";
@@ -16,6 +18,7 @@ import { PlaylistsPage } from "./pages/playlists.js";
 import { RunPage } from "./pages/run.js";
 import { RunsPage } from "./pages/runs.js";
 import { SettingsPage } from "./pages/settings.js";
+import { SetUpPage } from "./pages/set-up.js";
 import { SignInPage } from "./pages/sign-in.js";
 import { TrackPage } from "./pages/track.js";
 import { WelcomePage } from "./pages/welcome.js";
@@ -57,14 +60,20 @@ function focusHeading() {
 }
 
 /** A page change is told to readers of the page by moving the focus to its heading. */
-function useNewPage(path, title) {
+function useNewPage(address, title) {
   const first = useRef(true);
   useLayoutEffect(() => {
     document.title = `${title} · Starling`;
     if (!first.current && !document.activeElement?.matches("[data-search]")) focusHeading();
     first.current = false;
-  }, [path]);
+  }, [address]);
 }
+
+/** What comes before every page, for whoever is not known yet. */
+const DOORS = {
+  set_up: { title: "Welcome", page: () => html`<${SetUpPage} />` },
+  signed_out: { title: "Sign in", page: () => html`<${SignInPage} />` },
+};
 
 function Page({ route, path }) {
   const [error, reset] = useErrorBoundary();
@@ -77,17 +86,18 @@ function Page({ route, path }) {
     console.error(error);
     return html`<div class="page"><${ErrorCard} problem=${{ title: "This page broke", detail: `${error.message}. Reload the page; if it stays, please report it.` }} onRetry=${() => window.location.reload()} /></div>`;
   }
-  if (bootProblem.value && servers.value === null) return html`<div class="page"><${ErrorCard} problem=${bootProblem.value} onRetry=${boot} /></div>`;
-  if (servers.value === null) return html`<div class="page"><${Ghosts} /></div>`;
+  if (bootProblem.value && (servers.value === null || session.value === null)) return html`<div class="page"><${ErrorCard} problem=${bootProblem.value} onRetry=${boot} /></div>`;
+  if (servers.value === null || session.value === null) return html`<div class="page"><${Ghosts} /></div>`;
   return route.page();
 }
 
 export function App() {
   const { path } = place.value;
   const route = routeFor(path);
-  const welcome = path === "/" && servers.value?.length === 0;
-  useNewPage(path, welcome ? "Welcome" : route.title);
-  if (signedOut.value) return html`<${SignInPage} />`;
+  const door = signedOut.value && DOORS[session.value?.state];
+  const welcome = path === "/" && servers.value?.length === 0 && mayManage.value;
+  useNewPage(door ? door.title : path, door ? door.title : welcome ? "Welcome" : route.title);
+  if (door) return door.page();
   const overlay = html`<${Toasts} /><${Menu} /><${Dialogs} />`;
   if (welcome) return html`<main><${WelcomePage} /></main>${overlay}`;
   return html`<div class="frame">

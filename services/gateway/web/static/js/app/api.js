@@ -6,17 +6,19 @@ import { outward } from "./base.js";
 const API = outward("/api/v1");
 const NOT_THERE_YET_TRIES = 4;
 
-/** True once the API asked who we are; the page then shows the sign-in. */
+/** True once the API asked who we are; app/session.js finds out what there is to do. */
 export const signedOut = signal(false);
 
 /** What went wrong, in the API's own words (RFC 9457). `status` is 0 when nobody answered. */
 class Problem extends Error {
-  constructor(status, body) {
+  constructor(status, body, retryAfter = null) {
     super(body.detail || body.title || `The answer was ${status}.`);
     this.status = status;
     this.title = body.title || "Something went wrong";
     this.detail = body.detail || "";
     this.reason = body.reason ?? null;
+    /** Seconds to wait before another try; null where nothing was said. */
+    this.retryAfter = retryAfter;
     /** @type {{field: string, detail: string}[]} */
     this.errors = body.errors ?? [];
     this.body = body;
@@ -42,7 +44,8 @@ async function problemOf(response) {
   } catch {
     body = { title: "Unexpected answer", detail: `Starling answered ${response.status} ${response.statusText}.` };
   }
-  return new Problem(response.status, body);
+  const wait = response.headers.get("Retry-After");
+  return new Problem(response.status, body, wait === null ? null : Number(wait));
 }
 
 function address(path, query) {
@@ -76,10 +79,10 @@ async function call(method, path, { query, body, raw, signal: abort, headers } =
     if (response.ok) return response.status === 204 ? null : response.json();
     const problem = await problemOf(response);
     if (problem.reason === "not_there_yet" && attempt < NOT_THERE_YET_TRIES) {
-      await pause(1000 * Number(response.headers.get("Retry-After") ?? 1));
+      await pause(1000 * (problem.retryAfter ?? 1));
       continue;
     }
-    if (response.status === 401 && path !== "/session") signedOut.value = true;
+    if (problem.reason === "not_signed_in" || problem.reason === "set_up_needed") signedOut.value = true;
     throw problem;
   }
 }

@@ -2,9 +2,10 @@
 
 import { signal } from "./view.js";
 
-/** @type {{value: null | {kind: "confirm" | "analyse" | "keys" | "make" | "write" | "import", answer: (value: any) => void, [more: string]: any}}} */
+/** @type {{value: null | {kind: "confirm" | "analyse" | "keys" | "make" | "write" | "import" | "token", answer: (value: any) => void, [more: string]: any}}} */
 export const question = signal(null);
 
+/** `firm` is for a question that a click beside it does not close. */
 function ask(kind, details) {
   question.value?.answer(null);
   return new Promise((resolve) => {
@@ -41,5 +42,8 @@ export const askWriting = (details) => ask("write", details);
 
 /** A playlist file. Resolves to the new playlist with what was not found in it. */
 export const askImport = () => ask("import", {});
+
+/** A token, which nobody can be shown again. @param {{name: string, token: string}} details */
+export const showToken = (details) => ask("token", { ...details, firm: true });
 
 export const showKeys = () => ask("keys", {});

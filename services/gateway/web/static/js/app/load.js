@@ -9,6 +9,9 @@ function keep(key, data) {
   if (cache.size > KEPT) cache.delete(cache.keys().next().value);
 }
 
+/** Forget everything: somebody else may be here now. */
+export const forgetLoaded = () => cache.clear();
+
 /**
  * Load something when `key` changes. What was loaded before under the same key is there at once, and is then read again.
  * @template T

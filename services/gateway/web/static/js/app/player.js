@@ -128,8 +128,8 @@ async function takeUp() {
   if (!last) return;
   try {
     load(await get(`/tracks/${last.id}`));
-  } catch {
-    keepForTab("player", null);
+  } catch (problem) {
+    if (problem.status === 404) keepForTab("player", null);
   }
 }
 

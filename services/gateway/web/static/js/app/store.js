@@ -1,8 +1,9 @@
 // What several pages look at: libraries, runs, and what the live stream says about them.
 
-import { signal, computed, batch } from "./view.js";
-import { get, once, post, remove } from "./api.js";
+import { signal, computed, batch, effect } from "./view.js";
+import { get, once, post, remove, signedOut } from "./api.js";
 import { on } from "./live.js";
+import { loadSession } from "./session.js";
 
 const ACTIVE = new Set(["requested", "running", "paused"]);
 const STATUS_MS = 15_000;
@@ -83,7 +84,7 @@ export async function removeServer(server) {
 export async function boot() {
   bootProblem.value = null;
   try {
-    await loadServers();
+    await Promise.all([loadSession(), loadServers()]);
   } catch (problem) {
     bootProblem.value = problem;
     return;
@@ -96,6 +97,11 @@ export function startStore() {
   on("servers", ({ items }) => {
     servers.value = items;
   });
+  let away = false;
+  effect(() => {
+    if (away && !signedOut.value) queueMicrotask(boot);
+    away = signedOut.value;
+  });
   let first = true;
   on("open", async () => {
     // The page has just asked for everything itself when the stream opens for the first time.
@@ -104,5 +110,5 @@ export function startStore() {
     // A run may have ended while nobody listened.
     for (const run of activeRuns.value) get(`/runs/${run.id}`).then(noteRuns, () => {});
   });
-  setInterval(() => document.hidden || loadStatus().catch(() => {}), STATUS_MS);
+  setInterval(() => document.hidden || signedOut.value || loadStatus().catch(() => {}), STATUS_MS);
 }

@@ -2,6 +2,7 @@ import { html, useState } from "../app/view.js";
 import { confirm } from "../app/asking.js";
 import { cancelClustering, isSearching, scoreWord } from "../app/clusterings.js";
 import { count, plural, span } from "../app/format.js";
+import { mayWrite } from "../app/rights.js";
 import { sayProblem } from "../app/toasts.js";
 import { MethodLines, ScoreLine, outOf100 } from "./clustering-chart.js";
 
@@ -37,7 +38,7 @@ function Numbers({ clustering }) {
 
 export function StopSearch({ clustering }) {
   const [busy, setBusy] = useState(false);
-  if (!isSearching(clustering)) return null;
+  if (!isSearching(clustering) || !mayWrite.value) return null;
   const stop = async () => {
     const yes = await confirm({ title: "Stop looking?", body: "What was found so far is dropped, and no playlists are proposed. Your playlists stay as they are.", yes: "Stop it", no: "Go on", loss: true });
     if (!yes) return;

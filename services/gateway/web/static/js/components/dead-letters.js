@@ -3,6 +3,7 @@ import { get, post } from "../app/api.js";
 import { ago, plural } from "../app/format.js";
 import { useLoad, useMore } from "../app/load.js";
 import { explain } from "../app/reasons.js";
+import { mayWrite } from "../app/rights.js";
 import { loadStatus } from "../app/store.js";
 import { sayProblem, toast } from "../app/toasts.js";
 import { ErrorCard, Ghosts } from "./states.js";
@@ -35,7 +36,7 @@ function Letter({ letter, onRetried }) {
         <p>${explain(letter.reason).title}: ${letter.detail}</p>
         <p class="quiet">${letter.command_type} · ${plural(letter.deliveries, "try", "tries")} · ${ago(letter.buried_at)}${letter.run_id && html` · <a href="/runs/${letter.run_id}">its run</a>`}</p>
       </div>
-      <button type="button" class="button" disabled=${busy} onClick=${retry}>${busy ? "Sending" : "Retry"}</button>
+      ${mayWrite.value && html`<button type="button" class="button" disabled=${busy} onClick=${retry}>${busy ? "Sending" : "Retry"}</button>`}
     </div>
     <details onToggle=${(event) => setOpen(event.target.open)}><summary>Command and traceback</summary>${open && html`<${Inside} id=${letter.id} />`}</details>
   </li>`;

@@ -3,6 +3,7 @@ import { question } from "../app/asking.js";
 import { AnalyseDialog } from "./analyse-dialog.js";
 import { ImportDialog } from "./import-dialog.js";
 import { MakeDialog } from "./make-dialog.js";
+import { TokenDialog } from "./token-dialog.js";
 import { WriteDialog } from "./write-dialog.js";
 
 const KEYS = [
@@ -31,7 +32,7 @@ function KeysDialog({ ask }) {
     <div class="dialog-actions"><button type="button" class="button" autofocus onClick=${() => ask.answer(null)}>Close</button></div>`;
 }
 
-const KINDS = { confirm: ConfirmDialog, analyse: AnalyseDialog, import: ImportDialog, keys: KeysDialog, make: MakeDialog, write: WriteDialog };
+const KINDS = { confirm: ConfirmDialog, analyse: AnalyseDialog, import: ImportDialog, keys: KeysDialog, make: MakeDialog, token: TokenDialog, write: WriteDialog };
 
 /** The one dialog of the page; the browser keeps the focus inside it and gives it back. */
 export function Dialogs() {
@@ -42,7 +43,7 @@ export function Dialogs() {
   }, [ask]);
   if (!ask) return null;
   const Kind = KINDS[ask.kind];
-  const onBackdrop = (event) => event.target === box.current && ask.answer(null);
+  const onBackdrop = (event) => event.target === box.current && !ask.firm && ask.answer(null);
   return html`<dialog ref=${box} class="dialog" aria-labelledby="dialog-title" onCancel=${() => ask.answer(null)} onClick=${onBackdrop}>
     <div class="dialog-body"><${Kind} ask=${ask} /></div>
   </dialog>`;

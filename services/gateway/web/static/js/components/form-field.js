@@ -7,7 +7,7 @@ export function Field({ field, value, problem, onInput }) {
   const id = `field-${field.name}`;
   return html`<label class="field ${problem ? "field-bad" : ""}" for=${id}>
     <span>${field.label}</span>
-    <input id=${id} name=${field.name} type=${field.type ?? "text"} value=${value ?? ""} placeholder=${field.placeholder ?? ""} inputmode=${field.inputmode} autocomplete=${field.autocomplete ?? "off"}
+    <input id=${id} name=${field.name} type=${field.type ?? "text"} value=${value ?? ""} placeholder=${field.placeholder ?? ""} inputmode=${field.inputmode} autocomplete=${field.autocomplete ?? "off"} required=${field.required}
       autocapitalize="none" spellcheck=${false} aria-invalid=${problem ? "true" : undefined} aria-describedby=${problem ? `${id}-problem` : undefined} onInput=${(event) => onInput(field.name, event.target.value)} />
     ${problem && html`<small id="${id}-problem" class="field-problem">${sentence(problem)}</small>`}
   </label>`;

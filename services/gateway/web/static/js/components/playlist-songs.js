@@ -1,6 +1,7 @@
 import { html, useRef, useState } from "../app/view.js";
 import { changes } from "../app/playlists.js";
 import { queueOf } from "../app/player.js";
+import { mayWrite } from "../app/rights.js";
 import { navigate } from "../app/router.js";
 import { Icon } from "./icon.js";
 import { MenuButton } from "./menu.js";
@@ -45,6 +46,8 @@ function focusSoon(find) {
 const rowOf = (id) => document.querySelector(`.playlist-page [data-song="${id}"] [data-row]`);
 
 function menuFor(playlist, track, index, apply) {
+  const like = !track.gone && { label: "Songs like it", icon: "note", run: () => navigate(`/tracks/${track.id}`) };
+  if (!mayWrite.value) return [like];
   const pinned = playlist.pinned.includes(track.id);
   const last = playlist.tracks.length - 1;
   const move = (to) => () => apply(changes.move(playlist, index, to));
@@ -60,7 +63,7 @@ function menuFor(playlist, track, index, apply) {
     { label: "Remove from the playlist", icon: "close", run: take((list) => changes.removeSong(list, track)) },
     { label: "Never put it in again", icon: "trash", run: take((list) => changes.exclude(list, track)) },
     track.artist && { label: `Nothing by ${track.artist}`, icon: "trash", run: take((list) => changes.excludeArtist(list, track.artist)) },
-    !track.gone && { label: "Songs like it", icon: "note", run: () => navigate(`/tracks/${track.id}`) },
+    like,
   ].filter(Boolean);
 }
 
@@ -69,8 +72,8 @@ const keyFor = (track, index, tracks) => (tracks.findIndex((other) => other.id =
 function Row({ playlist, track, index, queue, place, apply, handle }) {
   const mark = html`${playlist.pinned.includes(track.id) && html`<span class="song-mark" title="Pinned"><${Icon} name="pin" size=${16} /><span class="unseen">pinned</span></span>`}${track.gone && html`<span class="song-mark" title="Not in your library any more"><${Icon} name="alert" size=${16} /><span class="unseen">not in your library any more</span></span>`}`;
   const tail = html`<span class="song-tail">
-    <span class="grip" title="Drag to another place" aria-hidden="true" ...${handle}><${Icon} name="grip" /></span>
-    <${MenuButton} label="What to do with ${track.title}" items=${() => menuFor(playlist, track, index, apply)} />
+    ${mayWrite.value && html`<span class="grip" title="Drag to another place" aria-hidden="true" ...${handle}><${Icon} name="grip" /></span>`}
+    ${(mayWrite.value || !track.gone) && html`<${MenuButton} label="What to do with ${track.title}" items=${() => menuFor(playlist, track, index, apply)} />`}
   </span>`;
   return html`<${SongRow} track=${track} queue=${queue} index=${index} place=${place} mark=${mark} tail=${tail} />`;
 }
@@ -79,7 +82,7 @@ function Row({ playlist, track, index, queue, place, apply, handle }) {
 const moveKeys = (playlist, apply) => (event) => {
   const by = { ArrowUp: -1, ArrowDown: 1 }[event.key];
   const row = event.target.closest("[data-row]");
-  if (!by || !event.altKey || !row) return;
+  if (!by || !event.altKey || !row || !mayWrite.value) return;
   event.preventDefault();
   const index = Number(row.closest("[data-song]").getAttribute("aria-posinset")) - 1;
   if (within(index + by, playlist.tracks.length) !== index + by) return;

@@ -3,6 +3,7 @@ import { get } from "../app/api.js";
 import { ago, plural } from "../app/format.js";
 import { useLoad } from "../app/load.js";
 import { restoreVersion } from "../app/playlists.js";
+import { mayWrite } from "../app/rights.js";
 import { sayProblem, toast } from "../app/toasts.js";
 import { ErrorCard, Ghosts } from "./states.js";
 
@@ -23,7 +24,7 @@ function Version({ version, current, onRestore }) {
   };
   return html`<li class="version">
     <div><b>${restored ? `Taken back to version ${restored}` : (ACTIONS[action] ?? action)}</b><p class="quiet">${name} · ${whatChanged(version)}${locked ? " · locked" : ""}</p><p class="quiet">Version ${number} · ${ago(at)}</p></div>
-    ${current ? html`<span class="badge">as it is now</span>` : action !== "deleted" && html`<button type="button" class="button" disabled=${busy} aria-label="Restore version ${number}" onClick=${restore}>Restore</button>`}
+    ${current ? html`<span class="badge">as it is now</span>` : action !== "deleted" && mayWrite.value && html`<button type="button" class="button" disabled=${busy} aria-label="Restore version ${number}" onClick=${restore}>Restore</button>`}
   </li>`;
 }
 

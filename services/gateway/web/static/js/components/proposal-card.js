@@ -3,6 +3,7 @@ import { get } from "../app/api.js";
 import { plural } from "../app/format.js";
 import { useLoad } from "../app/load.js";
 import { play, queueOf } from "../app/player.js";
+import { mayWrite } from "../app/rights.js";
 import { FactChips, factsInWords, lengthWords } from "./playlist-facts.js";
 import { Icon } from "./icon.js";
 import { Mosaic } from "./mosaic.js";
@@ -54,7 +55,7 @@ export function ProposalCard({ proposal, chosen, onChoose }) {
         <${FactChips} facts=${facts} tracks=${proposal.tracks} />
         <p class="quiet proposal-size">${lengthWords(plural(proposal.track_count, "song"), proposal.duration_s)}${artists}</p>
       </div>
-      <label class="proposal-tick"><input type="checkbox" checked=${chosen} aria-label="Choose ${proposal.name}" onChange=${() => onChoose(!chosen)} /></label>
+      ${mayWrite.value && html`<label class="proposal-tick"><input type="checkbox" checked=${chosen} aria-label="Choose ${proposal.name}" onChange=${() => onChoose(!chosen)} /></label>`}
     </div>
     ${proposal.recognised && html`<${Recognised} proposal=${proposal} />`}
     <button type="button" class="button button-plain proposal-more" aria-expanded=${open} onClick=${() => setOpen(!open)}>${open ? "Hide the songs" : `Show ${plural(proposal.track_count, "song")}`}<${Icon} name=${open ? "up" : "down"} size=${18} /></button>

@@ -1,6 +1,7 @@
 import { html, useState } from "../app/view.js";
 import { confirm } from "../app/asking.js";
 import { plural } from "../app/format.js";
+import { mayWrite } from "../app/rights.js";
 import { navigate } from "../app/router.js";
 import { isActive, startAnalysis, steerRun } from "../app/store.js";
 import { sayProblem, toast } from "../app/toasts.js";
@@ -20,7 +21,7 @@ function reallyStop(run) {
 /** Pause, go on, stop. */
 export function RunActions({ run }) {
   const [busy, setBusy] = useState(null);
-  if (!isActive(run)) return null;
+  if (!isActive(run) || !mayWrite.value) return null;
   const steer = async (verb) => {
     setBusy(verb);
     try {
@@ -41,6 +42,7 @@ export function RunActions({ run }) {
 /** Try the failed songs of a run again, in each of its libraries. */
 export function RetryFailed({ run }) {
   const [busy, setBusy] = useState(false);
+  if (!mayWrite.value) return null;
   const retry = async () => {
     setBusy(true);
     try {

@@ -4,6 +4,7 @@ import { html, useState } from "../app/view.js";
 import { METHODS, failureWords, isSearching, scoreWord } from "../app/clusterings.js";
 import { ago, count, plural, spent } from "../app/format.js";
 import { explain } from "../app/reasons.js";
+import { mayWrite } from "../app/rights.js";
 import { serverName } from "../app/store.js";
 import { cancelSync, isWriting, retrySync } from "../app/syncs.js";
 import { sayProblem, toast } from "../app/toasts.js";
@@ -65,6 +66,7 @@ function Problem({ problem }) {
 
 function SyncActions({ run }) {
   const [busy, setBusy] = useState(false);
+  if (!mayWrite.value) return null;
   const act = async (work, words) => {
     setBusy(true);
     try {

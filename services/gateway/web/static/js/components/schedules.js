@@ -4,6 +4,7 @@ import { confirm } from "../app/asking.js";
 import { cronWords } from "../app/cron.js";
 import { ago, sentence, soon } from "../app/format.js";
 import { useLoad } from "../app/load.js";
+import { mayWrite } from "../app/rights.js";
 import { sayProblem, toast } from "../app/toasts.js";
 import { Icon } from "./icon.js";
 import { MenuButton } from "./menu.js";
@@ -26,10 +27,10 @@ function Schedule({ schedule, onEdit, onChange, onDelete }) {
       <p class="quiet">${enabled ? `Next ${soon(next)}` : "Switched off"} · last ${ago(last)}</p>
       ${problem && html`<p class="is-bad">Last time it did not work: ${problem}</p>`}
     </div>
-    <div class="actions">
+    ${mayWrite.value && html`<div class="actions">
       <label class="switch"><input type="checkbox" role="switch" checked=${enabled} aria-label="${name} is on" onChange=${flip} /><i aria-hidden="true" /></label>
       <${MenuButton} label="More for ${name}" items=${items} />
-    </div>
+    </div>`}
   </li>`;
 }
 
@@ -71,6 +72,6 @@ export function Schedules() {
   return html`
     ${data.items.length > 0 && html`<ul class="schedules card">${data.items.map((one) => (editing === one.id ? html`<li key=${one.id} class="schedule-edit">${form(one)}</li>` : row(one)))}</ul>`}
     ${data.items.length === 0 && editing !== "new" && html`<p class="quiet schedules-none">Nothing happens by itself yet. A schedule can listen to new songs every night, refresh your playlists and write them to your servers.</p>`}
-    ${editing === "new" ? html`<div class="card">${form(null)}</div>` : html`<button type="button" class="button" onClick=${() => setEditing("new")}><${Icon} name="clock" size=${18} />Add a schedule</button>`}
+    ${editing === "new" ? html`<div class="card">${form(null)}</div>` : mayWrite.value && html`<button type="button" class="button" onClick=${() => setEditing("new")}><${Icon} name="clock" size=${18} />Add a schedule</button>`}
   `;
 }

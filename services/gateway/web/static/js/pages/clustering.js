@@ -5,6 +5,7 @@ import { clusterings, failureWords, isSearching, keepProposals, noteClusterings,
 import { ago, count, listed, plural } from "../app/format.js";
 import { useLoad } from "../app/load.js";
 import { writePlaylists } from "../app/playlists.js";
+import { mayWrite } from "../app/rights.js";
 import { navigate } from "../app/router.js";
 import { sayProblem, toast } from "../app/toasts.js";
 import { ClusteringCard, SearchCharts } from "../components/clustering-card.js";
@@ -64,7 +65,7 @@ function Proposals({ clustering }) {
   if (problem && !data) return html`<${ErrorCard} problem=${problem} onRetry=${reload} />`;
   if (!data) return html`<${Ghosts} />`;
   const all = data.items;
-  if (!all.length) return html`<${EmptyState} icon="playlists" title="No playlists found" action=${html`<button type="button" class="button" onClick=${make}>Try other choices</button>`}>No group of songs was large enough. Shorter playlists, or more libraries, may help.<//>`;
+  if (!all.length) return html`<${EmptyState} icon="playlists" title="No playlists found" action=${mayWrite.value && html`<button type="button" class="button" onClick=${make}>Try other choices</button>`}>No group of songs was large enough. Shorter playlists, or more libraries, may help.<//>`;
   // Everything is chosen until the listener takes something out.
   const chosen = new Set(all.map((one) => one.number).filter((number) => !left.has(number)));
   const setChosen = (next) => setLeft(new Set(all.map((one) => one.number).filter((number) => !next.has(number))));
@@ -75,13 +76,13 @@ function Proposals({ clustering }) {
     setChosen(next);
   };
   return html`<ul class="proposals">${all.map((one) => html`<${ProposalCard} key=${one.number} proposal=${one} chosen=${chosen.has(one.number)} onChoose=${choose(one.number)} />`)}</ul>
-    <${ChoiceBar} clustering=${clustering} all=${all} chosen=${chosen} setChosen=${setChosen} />`;
+    ${mayWrite.value && html`<${ChoiceBar} clustering=${clustering} all=${all} chosen=${chosen} setChosen=${setChosen} />`}`;
 }
 
 function Ended({ clustering }) {
   const { winner, playlists, tracks, tracks_used: used, kept } = clustering;
   const total = winner?.score?.total;
-  return html`<p class="lead">${count(used ?? 0)} of ${plural(tracks ?? 0, "song")} found a place${total !== undefined && total !== null ? html`, with ${scoreWord(total)} agreement (${outOf100(total)} of 100)` : ""}. Choose what you want to keep.</p>
+  return html`<p class="lead">${count(used ?? 0)} of ${plural(tracks ?? 0, "song")} found a place${total !== undefined && total !== null ? html`, with ${scoreWord(total)} agreement (${outOf100(total)} of 100)` : ""}.${mayWrite.value && " Choose what you want to keep."}</p>
     ${kept && html`<p class="notice-line"><${Icon} name="check" size=${18} /><span>Kept before: ${keptWords(kept)}. <a href="/playlists">To your playlists</a></span></p>`}
     <${Proposals} clustering=${clustering} />
     <details class="how"><summary>How Starling came to these ${plural(playlists ?? 0, "playlist")}</summary>
@@ -92,7 +93,7 @@ function Ended({ clustering }) {
 }
 
 function Broken({ clustering }) {
-  const again = html`<button type="button" class="button button-main" onClick=${make}>Start again</button>`;
+  const again = mayWrite.value && html`<button type="button" class="button button-main" onClick=${make}>Start again</button>`;
   if (clustering.state === "cancelled" || clustering.reason === "cancelled") return html`<${EmptyState} icon="playlists" title="Stopped" action=${again}>The search was stopped before it found playlists. Yours stay as they are.<//>`;
   return html`<${EmptyState} icon="alert" title="No playlists this time" action=${again}>${failureWords(clustering)}<//>`;
 }

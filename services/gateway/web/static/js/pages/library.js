@@ -3,6 +3,7 @@ import { askAnalysis } from "../app/asking.js";
 import { count, plural } from "../app/format.js";
 import { on } from "../app/live.js";
 import { tracksFor } from "../app/paged.js";
+import { mayWrite } from "../app/rights.js";
 import { navigate, place } from "../app/router.js";
 import { activeRuns, dismissEnded, justEnded, runs, servers, startAnalysis, status } from "../app/store.js";
 import { sayProblem } from "../app/toasts.js";
@@ -89,7 +90,7 @@ function WaitingNote() {
   if (activeRuns.value.length || !status.value?.tracks || (waiting <= 0 && !never)) return null;
   return html`<section class="card note-card">
     <p>${never ? "This library has not been looked at yet." : `${plural(waiting, "song")} ${waiting === 1 ? "is" : "are"} not analysed yet, and have no similar songs.`}</p>
-    <button type="button" class="button button-main" onClick=${analyse}>Analyse</button>
+    ${mayWrite.value && html`<button type="button" class="button button-main" onClick=${analyse}>Analyse</button>`}
   </section>`;
 }
 
@@ -116,6 +117,7 @@ function Nothing({ query }) {
   if (words) return html`<${EmptyState} icon="search" title="Nothing found" action=${clear}>No title, artist or album has “${words}” in it.<//>`;
   if (query.get("status") || query.get("library")) return html`<${EmptyState} title="No songs here" action=${clear}>None of your songs is in this state.<//>`;
   if (activeRuns.value.length) return html`<${EmptyState} title="Reading your library">Songs appear here as they are found, and get their sound while you look.<//>`;
+  if (!servers.value.length) return html`<${EmptyState} icon="folder" title="No music yet">An owner of this Starling adds the first library.<//>`;
   const settings = html`<a class="button" href="/settings">Look at the libraries</a>`;
   return html`<${EmptyState} icon="folder" title="No songs yet" action=${settings}>Nothing was found in your libraries. Check that the folder is the right one, then analyse it again.<//>`;
 }

@@ -6,6 +6,7 @@ import { on } from "../app/live.js";
 import { useLoad } from "../app/load.js";
 import { play, queueOf } from "../app/player.js";
 import { change, changes, deletePlaylist, isChanging, KINDS, knownVersion, noteVersion, restoreVersion, writePlaylists } from "../app/playlists.js";
+import { mayWrite } from "../app/rights.js";
 import { navigate } from "../app/router.js";
 import { serverName } from "../app/store.js";
 import { sayProblem, toast } from "../app/toasts.js";
@@ -69,20 +70,20 @@ function Head({ playlist, apply }) {
   const seconds = tracks.reduce((sum, track) => sum + (track.duration_s ?? 0), 0);
   const start = () => play(tracks[0], queueOf(tracks, playlist.name), 0);
   const menu = () => [
-    { label: playlist.locked ? "Unlock it" : "Lock it: no refresh", icon: playlist.locked ? "unlock" : "lock", run: () => apply(changes.lock(playlist, !playlist.locked)) },
+    mayWrite.value && { label: playlist.locked ? "Unlock it" : "Lock it: no refresh", icon: playlist.locked ? "unlock" : "lock", run: () => apply(changes.lock(playlist, !playlist.locked)) },
     { label: "Download as M3U8", icon: "download", run: () => download(playlist, "m3u8") },
     { label: "Download as JSPF", icon: "download", run: () => download(playlist, "jspf") },
-    { label: "Delete it", icon: "trash", loss: true, run: () => reallyDelete(playlist) },
-  ];
+    mayWrite.value && { label: "Delete it", icon: "trash", loss: true, run: () => reallyDelete(playlist) },
+  ].filter(Boolean);
   return html`<header class="hero playlist-hero">
     <${Mosaic} tracks=${tracks} name=${playlist.id} size="large" />
     <div class="hero-words">
-      <${RenameTitle} key=${playlist.id} name=${playlist.name} onRename=${(name) => apply(changes.rename(playlist, name))} />
+      ${mayWrite.value ? html`<${RenameTitle} key=${playlist.id} name=${playlist.name} onRename=${(name) => apply(changes.rename(playlist, name))} />` : html`<h1 tabindex="-1">${playlist.name}</h1>`}
       <p class="hero-album">${lengthWords(plural(tracks.length, "song"), seconds)}</p>
       <p class="hero-details">${KINDS[playlist.recipe?.kind ?? playlist.kind]} · changed ${ago(playlist.changed_at)}${playlist.locked && html` · <span class="locked-mark"><${Icon} name="lock" size=${16} />locked</span>`}</p>
       <div class="actions">
         <button type="button" class="button button-main" disabled=${!tracks.length} onClick=${start}><${Icon} name="play" size=${20} />Play</button>
-        <button type="button" class="button" onClick=${() => write(playlist)}><${Icon} name="send" size=${18} /><span>Write<span class="wide-only"> to servers</span></span></button>
+        ${mayWrite.value && html`<button type="button" class="button" onClick=${() => write(playlist)}><${Icon} name="send" size=${18} /><span>Write<span class="wide-only"> to servers</span></span></button>`}
         <${MenuButton} label="More for this playlist" items=${menu} />
       </div>
     </div>
@@ -93,7 +94,7 @@ function Head({ playlist, apply }) {
 function Excluded({ playlist, apply }) {
   const { data } = useLoad(`excluded:${playlist.excluded.join()}`, (abort) => Promise.all(playlist.excluded.map((id) => get(`/tracks/${id}`, null, abort).catch(() => ({ id, title: "A song that is gone" })))));
   const songs = playlist.excluded.map((id) => data?.find((track) => track.id === id) ?? { id, title: "…" });
-  const allow = (what, name) => html`<li><span>${name}</span><button type="button" class="button button-small" aria-label="Let ${name} in again" onClick=${() => apply(changes.allow(playlist, what))}>Let in again</button></li>`;
+  const allow = (what, name) => html`<li><span>${name}</span>${mayWrite.value && html`<button type="button" class="button button-small" aria-label="Let ${name} in again" onClick=${() => apply(changes.allow(playlist, what))}>Let in again</button>`}</li>`;
   return html`<section class="card"><h2>Kept out</h2><ul class="excluded">
     ${playlist.excluded_artists.map((artist) => allow({ artist }, `Everything by ${artist}`))}
     ${songs.map((track) => allow({ id: track.id, title: track.title }, track.title))}
@@ -104,7 +105,7 @@ function Below({ playlist, apply, show }) {
   const [open, setOpen] = useState(false);
   const excluded = playlist.excluded.length + playlist.excluded_artists.length > 0;
   return html`<div class="columns playlist-below">
-    <section class="card"><h2>On your servers</h2>${playlist.links.length ? html`<${LinkList} playlist=${playlist} />` : html`<p class="quiet">It is only here. “Write to servers” shows what would happen before anything does.</p>`}</section>
+    <section class="card"><h2>On your servers</h2>${playlist.links.length ? html`<${LinkList} playlist=${playlist} />` : html`<p class="quiet">It is only here.${mayWrite.value && " “Write to servers” shows what would happen before anything does."}</p>`}</section>
     ${excluded && html`<${Excluded} playlist=${playlist} apply=${apply} />`}
     <section class="card"><h2>Versions</h2><details onToggle=${(event) => setOpen(event.target.open)}><summary>What changed, and the way back</summary>${open && html`<${PlaylistVersions} playlist=${playlist} show=${show} />`}</details></section>
   </div>`;
@@ -134,14 +135,14 @@ export function PlaylistPage({ id }) {
   if (!data) return html`<div class="page"><${Ghosts} /></div>`;
   if (data.deleted) {
     const back = () => restoreVersion(id, data.version - 1).then(put, sayProblem);
-    const action = html`<button type="button" class="button button-main" onClick=${back}>Bring it back</button>`;
+    const action = mayWrite.value && html`<button type="button" class="button button-main" onClick=${back}>Bring it back</button>`;
     return html`<div class="page"><${EmptyState} icon="trash" title="“${data.name}” was deleted" action=${action}>It is not in your playlists any more, but nothing of it is lost.<//><p class="crumb"><a href="/playlists">All playlists</a></p></div>`;
   }
   const apply = (what) => change(data, what, put);
   return html`<div class="page playlist-page">
     <p class="crumb"><a href="/playlists">All playlists</a></p>
     <${Head} playlist=${data} apply=${apply} />
-    ${data.tracks.length > 0 ? html`<${PlaylistLine} tracks=${data.tracks} /><div class="tailed-columns"><${SongColumns} /></div><${PlaylistSongs} playlist=${data} apply=${apply} />` : html`<${EmptyState} icon="playlists" title="No songs in it">Undo the last change below, or refresh it with a new search.<//>`}
+    ${data.tracks.length > 0 ? html`<${PlaylistLine} tracks=${data.tracks} /><div class="tailed-columns"><${SongColumns} /></div><${PlaylistSongs} playlist=${data} apply=${apply} />` : html`<${EmptyState} icon="playlists" title="No songs in it">${mayWrite.value ? "Undo the last change below, or refresh it with a new search." : "Its versions below tell what was in it."}<//>`}
     <${Below} playlist=${data} apply=${apply} show=${put} />
   </div>`;
 }

@@ -6,6 +6,7 @@ import { ago, plural, span } from "../app/format.js";
 import { on } from "../app/live.js";
 import { useMore } from "../app/load.js";
 import { KINDS, writePlaylists } from "../app/playlists.js";
+import { mayWrite } from "../app/rights.js";
 import { navigate } from "../app/router.js";
 import { servers, status } from "../app/store.js";
 import { sayProblem, toast } from "../app/toasts.js";
@@ -54,6 +55,7 @@ function PlaylistRow({ playlist }) {
 function Nothing() {
   const analysed = servers.value?.reduce((sum, server) => sum + server.analysed_count, 0) ?? 0;
   if (!analysed) return html`<${EmptyState} icon="playlists" title="No playlists yet" action=${html`<a class="button" href="/">To the library</a>`}>Starling makes playlists of songs it has listened to. Analyse your library first; then they are made here.<//>`;
+  if (!mayWrite.value) return html`<${EmptyState} icon="playlists" title="No playlists yet">They appear here as soon as somebody who may make playlists keeps some.<//>`;
   const action = html`<div class="state-actions"><button type="button" class="button button-main" onClick=${make}><${Icon} name="flock" size=${18} />Make playlists from my library</button><button type="button" class="button" onClick=${bringIn}><${Icon} name="upload" size=${18} />Import one</button></div>`;
   return html`<${EmptyState} icon="playlists" title="Your library is full of playlists" action=${action}>Starling has listened to ${plural(analysed, "song")}. It can now find those that belong together, give each group a name, and show you what it found. Nothing is kept or written until you say so.<//>`;
 }
@@ -76,7 +78,7 @@ export function PlaylistsPage() {
   ];
   return html`<div class="page">
     <header class="page-head"><h1 tabindex="-1">Playlists</h1><p class="page-count" aria-live="polite">${some ? plural(data.items.length, "playlist") + (more ? " and more" : "") : ""}</p><span class="page-space" />
-      ${some && html`<div class="actions"><button type="button" class="button button-main" onClick=${make}><${Icon} name="flock" size=${18} />Make playlists</button><${MenuButton} label="More for playlists" items=${menu} /></div>`}
+      ${some && mayWrite.value && html`<div class="actions"><button type="button" class="button button-main" onClick=${make}><${Icon} name="flock" size=${18} />Make playlists</button><${MenuButton} label="More for playlists" items=${menu} /></div>`}
     </header>
     <div class="cards">${activeClusterings.value.map((one) => html`<${ClusteringCard} key=${one.id} clustering=${one} />`)}</div>
     ${problem && !data && html`<${ErrorCard} problem=${problem} onRetry=${reload} />`}

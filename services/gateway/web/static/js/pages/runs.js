@@ -3,6 +3,7 @@ import { get } from "../app/api.js";
 import { askAnalysis } from "../app/asking.js";
 import { clusterings, isSearching, noteClusterings } from "../app/clusterings.js";
 import { useMore } from "../app/load.js";
+import { mayWrite } from "../app/rights.js";
 import { navigate, place } from "../app/router.js";
 import { isActive, noteRuns, runs, servers, startAnalysis } from "../app/store.js";
 import { isWriting, noteSyncs, syncs } from "../app/syncs.js";
@@ -79,7 +80,7 @@ export function RunsPage() {
   const waiting = lists.some(({ list }) => !list.data);
   const rows = waiting ? [] : merged(lists);
   const next = older(lists);
-  const button = servers.value?.length > 0 && html`<button type="button" class="button button-main" onClick=${start}><${Icon} name="plus" size=${18} />New analysis</button>`;
+  const button = servers.value?.length > 0 && mayWrite.value && html`<button type="button" class="button button-main" onClick=${start}><${Icon} name="plus" size=${18} />New analysis</button>`;
   return html`<div class="page">
     <header class="page-head"><h1 tabindex="-1">Runs</h1><span class="page-space" />${button}</header>
     <${Filter} kind=${kind} />

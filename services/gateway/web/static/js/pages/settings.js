@@ -3,10 +3,12 @@ import { post } from "../app/api.js";
 import { askAnalysis, confirm } from "../app/asking.js";
 import { ago, count, plural } from "../app/format.js";
 import { forgetLists } from "../app/paged.js";
+import { mayManage, mayWrite } from "../app/rights.js";
 import { navigate } from "../app/router.js";
 import { activeRuns, removeServer, servers, startAnalysis, status } from "../app/store.js";
 import { chooseTheme, themeChoice } from "../app/theme.js";
 import { sayProblem, toast } from "../app/toasts.js";
+import { Accounts } from "../components/accounts.js";
 import { EditLibrary } from "../components/edit-library.js";
 import { Icon } from "../components/icon.js";
 import { LibraryForm } from "../components/library-form.js";
@@ -60,9 +62,9 @@ async function fetchPlays(server) {
 function Library({ server }) {
   const [editing, setEditing] = useState(false);
   const items = () => [
-    { label: "Change name or login", icon: "edit", run: () => setEditing(true) },
+    mayManage.value && { label: "Change name or login", icon: "edit", run: () => setEditing(true) },
     server.type !== "folder" && { label: "Fetch plays and ratings", icon: "download", run: () => fetchPlays(server) },
-    { label: "Remove it", icon: "trash", loss: true, run: () => removeLibrary(server) },
+    mayManage.value && { label: "Remove it", icon: "trash", loss: true, run: () => removeLibrary(server) },
   ].filter(Boolean);
   if (editing) return html`<li class="library library-editing"><${EditLibrary} server=${server} onDone=${() => setEditing(false)} /></li>`;
   const run = activeRuns.value.find((one) => one.server_ids.includes(server.id));
@@ -75,8 +77,8 @@ function Library({ server }) {
       ${server.last_scan_problem && html`<p class="is-bad">The last reading had a problem: “${server.last_scan_problem}”</p>`}
     </div>
     <div class="actions">
-      ${run ? html`<a class="button" href="/runs/${run.id}">See the run</a>` : html`<button type="button" class="button" onClick=${() => analyse(server)}>Analyse</button>`}
-      <${MenuButton} label="More for ${server.name}" items=${items} />
+      ${run ? html`<a class="button" href="/runs/${run.id}">See the run</a>` : mayWrite.value && html`<button type="button" class="button" onClick=${() => analyse(server)}>Analyse</button>`}
+      ${mayWrite.value && items().length > 0 && html`<${MenuButton} label="More for ${server.name}" items=${items} />`}
     </div>
   </li>`;
 }
@@ -99,11 +101,16 @@ export function SettingsPage() {
     <section class="settings-part" aria-labelledby="libraries-title">
       <h2 id="libraries-title">Libraries</h2>
       ${all.length > 0 && html`<ul class="libraries card">${all.map((server) => html`<${Library} key=${server.id} server=${server} />`)}</ul>`}
-      <${AddLibrary} />
+      ${mayManage.value && html`<${AddLibrary} />`}
+      ${!all.length && !mayManage.value && html`<p class="quiet">None yet. An owner adds the first one.</p>`}
     </section>
     <section class="settings-part" aria-labelledby="schedules-title">
       <h2 id="schedules-title">Schedules</h2>
       <${Schedules} />
+    </section>
+    <section class="settings-part" aria-labelledby="accounts-title">
+      <h2 id="accounts-title">Accounts</h2>
+      <${Accounts} />
     </section>
     <section class="settings-part" aria-labelledby="workers-title">
       <h2 id="workers-title">At work</h2>

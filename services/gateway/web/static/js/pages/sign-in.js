@@ -1,35 +1,62 @@
 import { html, useState } from "../app/view.js";
-import { post, signedOut } from "../app/api.js";
-import { boot } from "../app/store.js";
-import { Icon } from "../components/icon.js";
-import { Logo } from "../components/logo.js";
+import { useForm } from "../app/form.js";
+import { ended, session, signIn } from "../app/session.js";
+import { DoorCard } from "../components/door-card.js";
+import { Field } from "../components/form-field.js";
+import { OwnerForm } from "../components/owner-form.js";
+import { PasswordField } from "../components/password-field.js";
+import { SingleSignOn, SingleSignOnProblem } from "../components/single-sign-on.js";
+import { Refusal, SubmitButton } from "../components/submit-button.js";
 
-/** Asks for the token that Starling was started with. */
+const NAME = { name: "name", label: "Name", autocomplete: "username", required: true };
+
+function ByPassword() {
+  const form = useForm({ name: "", password: "" }, ({ name, password }) => signIn({ name: name.trim(), password }));
+  const { values, problem, set } = form;
+  return html`<form ...${form.props}>
+    <${Field} field=${NAME} value=${values.name} problem=${problem?.forField?.("name")} onInput=${set} />
+    <${PasswordField} id="field-password" label="Password" value=${values.password} problem=${problem?.forField?.("password")} onInput=${set} />
+    <${Refusal} problem=${problem} fields=${["name", "password"]} />
+    <${SubmitButton} form=${form} icon="key" wide>Sign in<//>
+  </form>`;
+}
+
+function ByToken() {
+  const form = useForm({ token: "" }, ({ token }) => signIn({ token: token.trim() }));
+  const note = "The value of STARLING_TOKEN that Starling was started with.";
+  return html`<form ...${form.props}>
+    <${PasswordField} id="field-token" name="token" label="Access token" value=${form.values.token} note=${note} onInput=${form.set} />
+    <${Refusal} problem=${form.problem} fields=${[]} />
+    <${SubmitButton} form=${form} icon="key" wide>Sign in<//>
+  </form>`;
+}
+
+const FORMS = {
+  password: ByPassword,
+  token: ByToken,
+  owner: () => html`<${OwnerForm} code="token" />`,
+};
+
+/** The other ways in, as [way, words]. Without the way of a password there is no account yet. */
+function others(ways, way) {
+  const all = [
+    ways.includes("password") && ["password", "Use name and password instead"],
+    ways.includes("token") && ["token", "Use the operator's token instead"],
+    ways.includes("token") && !ways.includes("password") && ["owner", "Make the owner's account instead"],
+  ];
+  return all.filter((one) => one && one[0] !== way);
+}
+
+/** Asks who somebody is; the address stays, and its page comes as soon as that is known. */
 export function SignInPage() {
-  const [token, setToken] = useState("");
-  const [state, setState] = useState({ busy: false, problem: null });
-  const submit = async (event) => {
-    event.preventDefault();
-    if (!token.trim()) return document.getElementById("token").focus();
-    setState({ busy: true, problem: null });
-    try {
-      await post("/session", { token: token.trim() });
-      signedOut.value = false;
-      await boot();
-    } catch (problem) {
-      setState({ busy: false, problem });
-    }
-  };
-  return html`<main class="sign-in">
-    <form class="card" onSubmit=${submit}>
-      <span class="brand"><${Logo} size=${40} /></span>
-      <h1 tabindex="-1">Sign in to Starling</h1>
-      <p>This Starling is locked. Its access token is the value of STARLING_TOKEN that it was started with.</p>
-      <label class="field ${state.problem ? "field-bad" : ""}" for="token"><span>Access token</span>
-        <input id="token" type="password" autocomplete="current-password" autofocus value=${token} aria-describedby="token-problem" onInput=${(event) => setToken(event.target.value)} />
-        ${state.problem && html`<small id="token-problem" class="field-problem" role="alert">${state.problem.message}</small>`}
-      </label>
-      <button type="submit" class="button button-main button-wide" disabled=${state.busy}><${Icon} name="key" size=${18} />${state.busy ? "Signing in" : "Sign in"}</button>
-    </form>
-  </main>`;
+  const { ways } = session.value;
+  const [way, setWay] = useState(["password", "token"].find((one) => ways.includes(one)));
+  const Form = FORMS[way];
+  return html`<${DoorCard} title=${way === "owner" ? "Make the owner's account" : "Sign in"}>
+    ${ended.value && html`<p class="quiet" role="status">You are not signed in any more. Sign in to go on where you were.</p>`}
+    <${SingleSignOnProblem} />
+    ${Form && html`<${Form} key=${way} />`}
+    <${SingleSignOn} or=${Boolean(Form)} />
+    ${others(ways, way).map(([key, words]) => html`<button key=${key} type="button" class="button button-plain" onClick=${() => setWay(key)}>${words}</button>`)}
+  <//>`;
 }

@@ -5,6 +5,7 @@ import { on } from "../app/live.js";
 import { useLoad } from "../app/load.js";
 import { playOrPause } from "../app/player.js";
 import { explain } from "../app/reasons.js";
+import { mayWrite } from "../app/rights.js";
 import { heardBrightness } from "../app/sound.js";
 import { makeSimilar } from "../app/playlists.js";
 import { navigate } from "../app/router.js";
@@ -69,7 +70,7 @@ function Hero({ track }) {
       ${album && html`<p class="hero-album">${album}</p>`}
       <p class="hero-details">${details}</p>
       <button type="button" class="button button-main button-play" onClick=${() => playOrPause(track)}><${Icon} name=${isPlaying ? "pause" : "play"} size=${20} />${isPlaying ? "Pause" : "Play"}</button>
-      ${track.analysis_source && html`<${MakeSimilar} track=${track} />`}
+      ${track.analysis_source && mayWrite.value && html`<${MakeSimilar} track=${track} />`}
     </div>
   </header>`;
 }
@@ -77,7 +78,7 @@ function Hero({ track }) {
 function NotAnalysed({ track }) {
   const failed = track.status === "failed";
   const again = () => startAnalysis({ server_id: track.server_id, scope: failed ? "failed" : "needed" }).catch(sayProblem);
-  const action = html`<button type="button" class="button" onClick=${again}>${failed ? "Try the failed songs again" : "Analyse the library"}</button>`;
+  const action = mayWrite.value && html`<button type="button" class="button" onClick=${again}>${failed ? "Try the failed songs again" : "Analyse the library"}</button>`;
   if (!failed) return html`<${EmptyState} title="Not analysed yet" action=${action}>Its sound and its similar songs appear here as soon as Starling has listened to it.<//>`;
   const { title, advice } = explain(track.failure?.reason);
   return html`<${EmptyState} icon="alert" title="Could not be analysed" action=${action}><b>${title}.</b> ${track.failure?.detail ? `“${track.failure.detail}” ` : ""}${advice}<//>`;
