@@ -76,7 +76,7 @@ async def test_the_first_visit_tests_a_folder_adds_it_and_shows_its_songs(starli
         await page.get_by_label("Call it").fill("Songs")
         await page.get_by_role("button", name="Add it and start listening").click()
 
-        await expect(page.get_by_role("heading", name="Library")).to_be_visible()
+        await expect(page.get_by_role("heading", name="Library", exact=True)).to_be_visible()
         await expect(row(page, "Alpha")).to_be_visible(timeout=30_000)
         # Without a reload, the sound of each song comes in as it is analysed.
         await expect(page.locator(".ended-card")).to_contain_text("analysed", timeout=90_000)
