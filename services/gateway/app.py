@@ -81,9 +81,9 @@ _CONNECTIONS = 12
 
 
 @lru_cache(maxsize=1)
-def description() -> bytes:
-    """The OpenAPI document as JSON."""
-    return json.dumps(document(ENDPOINTS, our_version())).encode()
+def description(base: str = "") -> bytes:
+    """The OpenAPI document as JSON. ``base`` is what every address begins with."""
+    return json.dumps(document(ENDPOINTS, our_version(), base)).encode()
 
 
 def build_app(gateway: Gateway) -> web.Application:
@@ -103,7 +103,7 @@ def build_app(gateway: Gateway) -> web.Application:
     app[DOOR] = Door(gateway.settings, gateway.pool, gateway.streams)
     for endpoint in ENDPOINTS:
         register(app, endpoint)
-    pages.add_pages(app, description())
+    pages.add_pages(app, description(app[BASE]))
     app.on_response_prepare.append(headers.add_headers)
     app.on_shutdown.append(_end_streams)
     return app

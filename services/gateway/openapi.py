@@ -20,6 +20,7 @@ from openapi_pydantic import (
     Response,
     Schema,
     SecurityScheme,
+    Server,
     Tag,
 )
 from openapi_pydantic.util import PydanticSchema, construct_open_api_with_schema_class
@@ -53,8 +54,8 @@ _TAGS = {
 }
 
 
-def document(endpoints: Iterable[Endpoint], version: str) -> dict[str, Any]:
-    """The whole document, ready to be written as JSON."""
+def document(endpoints: Iterable[Endpoint], version: str, base: str = "") -> dict[str, Any]:
+    """The whole document, ready to be written as JSON. ``base`` is what every address begins with."""
     paths: dict[str, PathItem] = {}
     for endpoint in endpoints:
         item = paths.setdefault(endpoint.path, PathItem())
@@ -63,6 +64,7 @@ def document(endpoints: Iterable[Endpoint], version: str) -> dict[str, Any]:
         openapi="3.1.1",
         info=Info(title="Starling", version=version, description=_DESCRIPTION, license=License(name="Apache-2.0")),
         paths=paths,
+        servers=[Server(url=base or "/")],
         tags=[Tag(name=name, description=text) for name, text in _TAGS.items()],
         components=Components(securitySchemes=_security_schemes()),
         security=[{"token": []}, {"session": []}],
