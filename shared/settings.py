@@ -48,6 +48,12 @@ class Settings(BaseSettings):
     """Where everything lives behind a reverse proxy that shares its name with others, e.g. ``/music``."""
     trusted_proxies: str = Field("", validation_alias="STARLING_TRUSTED_PROXIES")
     """Addresses and networks, separated by commas, whose X-Forwarded-For and X-Forwarded-Proto are believed."""
+    proxy_user_header: str = Field("", validation_alias="STARLING_PROXY_USER_HEADER", pattern=r"^[A-Za-z0-9-]*$")
+    """In which header a trusted proxy says who has signed in there, e.g. ``Remote-User``; empty is off."""
+    new_accounts: Literal["reader", "member", "none"] = Field("reader", validation_alias="STARLING_NEW_ACCOUNTS")
+    """The role of whom another system signs in here for the first time; ``none`` lets nobody new in."""
+    owners: str = Field("", validation_alias="STARLING_OWNERS")
+    """Who of them becomes an owner instead: names, separated by commas."""
     secret_key: SecretStr = Field(SecretStr(""), validation_alias="STARLING_SECRET_KEY")
     """Fernet key that encrypts media server passwords; ``starling up`` makes one."""
     secret_key_file: Path | None = Field(None, validation_alias="STARLING_SECRET_KEY_FILE")

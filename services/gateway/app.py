@@ -100,7 +100,7 @@ def build_app(gateway: Gateway) -> web.Application:
     app[GATEWAY] = gateway
     app[BASE] = gateway.settings.base_path
     app[security.RIGHTS] = {}
-    app[DOOR] = Door(gateway.settings, gateway.pool, gateway.streams)
+    app[DOOR] = Door(gateway)
     for endpoint in ENDPOINTS:
         register(app, endpoint)
     pages.add_pages(app, description(app[BASE]))

@@ -22,6 +22,8 @@ IDENTITY = web.RequestKey("identity", Identity)
 RIGHTS: web.AppKey[dict[str, Right]] = web.AppKey("rights", dict)
 """What an endpoint takes, by ``GET /api/v1/tracks``."""
 _SHORTEST_TOKEN: Final = 16
+# What a browser sends by itself, our cookie or the proxy's, whichever page makes it ask.
+_OF_THE_BROWSER: Final = ("session", "proxy")
 _CLOSED: Final = ("/api/", "/docs", "/openapi.json")
 
 
@@ -45,7 +47,7 @@ async def middleware(request: web.Request, handler: Handler) -> web.StreamRespon
         return await handler(request)
     door = request.app[DOOR]
     identity = await door.identify(request)
-    if identity.way == "session" and request.method not in SAFE_METHODS:
+    if identity.way in _OF_THE_BROWSER and request.method not in SAFE_METHODS:
         check_own_page(request)
     if identity.way != "machine":
         await door.pace.take(identity.client)

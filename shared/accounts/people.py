@@ -97,12 +97,22 @@ async def add(
     return _account(row)
 
 
-async def add_first(connection: Connection, name: str, password_hash: str) -> Account:
+async def add_first(connection: Connection, name: str, password_hash: str, external_id: str | None = None) -> Account:
     """The owner, inside a transaction. Raises ``Conflict`` when there is an account already."""
     await connection.execute(_ALONE)
     if await any_exist(connection):
         raise Conflict("there is an owner already; sign in")
-    return await add(connection, name, "owner", password_hash)
+    return await add(connection, name, "owner", password_hash, external_id)
+
+
+async def welcome(connection: Connection, external_id: str, name: str, role: Role) -> tuple[Account, bool]:
+    """The account of somebody whom another system signs in, and whether it was made just now. Inside a transaction.
+    Raises ``InvalidInput`` for a new one whose name is taken: nobody gets an account by its name."""
+    await connection.execute(_ALONE)
+    known = await by_external_id(connection, external_id)
+    if known is not None:
+        return known, False
+    return await add(connection, name, role, None, external_id), True
 
 
 async def change(

@@ -2,6 +2,7 @@
 
 in this order                               who it is
 Authorization: Bearer <token>               the operator (STARLING_TOKEN), or the account of an API token
+the header of a trusted proxy               the account of whom the proxy has signed in
 the session cookie                          an account, or the operator
 nothing, and there is no account yet        whoever sits at this machine, if only this machine can be asking
 otherwise                                   nobody: 401
@@ -21,18 +22,19 @@ from aiohttp import web
 
 from services.gateway.accounts.attempts import Attempts
 from services.gateway.accounts.clients import address_of, is_secure, networks, was_forwarded
+from services.gateway.accounts.newcomers import Guest, Newcomers
 from services.gateway.accounts.pace import Pace
+from services.gateway.accounts.proxied import Proxied
 from services.gateway.accounts.setting_up import SettingUp
 from services.gateway.origins import is_loopback
 from services.gateway.problems import ProblemError
+from services.gateway.state import Gateway
 from shared import accounts, postgres
-from shared.accounts import Identity, Passwords, Right, sessions, tokens
+from shared.accounts import RIGHT_OF, Account, Identity, Passwords, Right, sessions, tokens
 from shared.errors import StoreUnavailable
-from shared.settings import Settings
-from shared.streams import Streams
 
 if TYPE_CHECKING:
-    from shared.postgres import Connection, Pool
+    from shared.postgres import Connection
 
 COOKIE: Final = "starling_session"
 _LOOK_AGAIN_S: Final = 1.0
@@ -41,13 +43,17 @@ _LOOK_AGAIN_S: Final = 1.0
 class Door:
     """One per gateway."""
 
-    def __init__(self, settings: Settings, pool: Pool, streams: Streams) -> None:
+    def __init__(self, gateway: Gateway) -> None:
+        """Raises ``ConfigurationError``."""
+        settings, streams = gateway.settings, gateway.streams
         self.passwords = Passwords()
         self.attempts = Attempts(streams.allowances)
         self.pace = Pace(streams.allowances, settings.rate_limit)
         self.setting_up = SettingUp(streams.codes)
-        self._pool = pool
+        self._pool = gateway.pool
         self._trusted = networks(settings.trusted_proxies)
+        self._proxied = Proxied(settings, self._trusted)
+        self._newcomers = Newcomers(gateway)
         self._path = f"{settings.base_path}/"
         token, local = settings.token.get_secret_value(), settings.local_token.get_secret_value()
         self.has_operator = bool(token)
@@ -59,15 +65,9 @@ class Door:
 
     async def identify(self, request: web.Request) -> Identity:
         """Raises ``ProblemError`` (401), ``StoreUnavailable``."""
-        if token := bearer(request):
-            identity = await self._by_token(token)
-            if identity is not None:
-                return identity
-        elif cookie := request.cookies.get(COOKIE):
-            async with self._reading() as connection:
-                identity = await sessions.find(connection, cookie, self._operators)
-            if identity is not None:
-                return identity
+        identity = await self._recognise(request)
+        if identity is not None:
+            return identity
         if not await self.inhabited():
             if self.is_this_machine(request):
                 return Identity("machine", Right.ADMIN, "this machine")
@@ -94,7 +94,21 @@ class Door:
 
     def is_this_machine(self, request: web.Request) -> bool:
         """Whether nobody but this machine can be asking: a rebound DNS name could otherwise read answers."""
-        return self._only_this_machine and names_loopback(request) and not was_forwarded(request)
+        if self._proxied.speaks(request) or was_forwarded(request):
+            return False
+        return self._only_this_machine and names_loopback(request)
+
+    def guest(self, request: web.Request) -> Guest | None:
+        """Whom a trusted proxy has signed in, if that is what asks. Raises ``ProblemError`` (403)."""
+        return self._proxied.guest(request)
+
+    async def account_of(self, guest: Guest) -> Account | None:
+        """The account of whom another system has signed in, made when they come for the first time; None while there
+        is no owner and they are none. Raises ``ProblemError`` (403)."""
+        account = await self._newcomers.account_of(guest, inhabited=await self.inhabited())
+        if account is not None and not self._inhabited:
+            await self.moved_in()
+        return account
 
     def is_operator(self, token: str) -> bool:
         """Whether it is STARLING_TOKEN."""
@@ -132,6 +146,19 @@ class Door:
                 yield connection
         except asyncpg.UndefinedTableError as error:
             raise StoreUnavailable("the gateway has not created its tables yet") from error
+
+    async def _recognise(self, request: web.Request) -> Identity | None:
+        if token := bearer(request):
+            return await self._by_token(token)
+        if (guest := self.guest(request)) is not None:
+            account = await self.account_of(guest)
+            if account is None:
+                return None
+            return Identity("proxy", RIGHT_OF[account.role], account.name, account.account_id, account.role)
+        if cookie := request.cookies.get(COOKIE):
+            async with self._reading() as connection:
+                return await sessions.find(connection, cookie, self._operators)
+        return None
 
     async def _by_token(self, token: str) -> Identity | None:
         if sessions.digest(token) in self._operators:

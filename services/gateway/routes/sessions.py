@@ -73,8 +73,10 @@ async def set_up(call: Call[None, Owner]) -> web.Response:
     password = body.password.get_secret_value()
     passwords.check(password, body.name)
     hashed = await door.passwords.hash(password)
+    # Whom a proxy has signed in comes again by the proxy: the same person, who knows the code.
+    guest = door.guest(call.request)
     async with postgres.transaction(call.gateway.pool) as connection:
-        account = await people.add_first(connection, body.name, hashed)
+        account = await people.add_first(connection, body.name, hashed, guest.external_id if guest else None)
         secret = await sessions.begin(connection, account.account_id)
         await tell(
             call.gateway,
@@ -96,6 +98,8 @@ async def change_password(call: Call[None, NewPassword]) -> web.Response:
     await door.attempts.take(identity.name, address)
     async with call.gateway.reading() as connection:
         account = await people.by_id(connection, identity.account_id)
+    if account.password_hash is None:
+        raise ProblemError(403, "This account has no password: it signs in elsewhere.", reason="not_allowed")
     if not await door.passwords.matches(account.password_hash, body.current.get_secret_value()):
         raise InvalidInput("current", "this is not the password")
     await door.attempts.succeeded(identity.name, address)
