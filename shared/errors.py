@@ -5,6 +5,7 @@
     │   ├── ServerUnavailable     a media server is down, slow, or answers 5xx
     │   ├── RateLimited           429; carries ``retry_after_s``
     │   ├── StoreUnavailable      Redis or PostgreSQL does not answer
+    │   ├── ProviderUnavailable   the OpenID provider is down, slow, or makes no sense
     │   ├── Backpressure          a budget is used up; waiting does not count as an attempt
     │   └── ChildCrashed          the decoding child died; three such deaths are the end
     ├── Permanent                 will not get better by itself; becomes an event with ``reason``
@@ -52,6 +53,10 @@ class RateLimited(Transient):
 
 class StoreUnavailable(Transient):
     reason = "store_unavailable"
+
+
+class ProviderUnavailable(Transient):
+    reason = "provider_unavailable"
 
 
 class Backpressure(Transient):

@@ -53,7 +53,14 @@ class Settings(BaseSettings):
     new_accounts: Literal["reader", "member", "none"] = Field("reader", validation_alias="STARLING_NEW_ACCOUNTS")
     """The role of whom another system signs in here for the first time; ``none`` lets nobody new in."""
     owners: str = Field("", validation_alias="STARLING_OWNERS")
-    """Who of them becomes an owner instead: names, separated by commas."""
+    """Who of them becomes an owner instead: names and verified e-mail addresses, separated by commas."""
+    oidc_issuer: str = Field("", validation_alias="STARLING_OIDC_ISSUER")
+    """Address of an OpenID provider where people sign in; empty is off."""
+    oidc_client_id: str = Field("", validation_alias="STARLING_OIDC_CLIENT_ID")
+    oidc_client_secret: SecretStr = Field(SecretStr(""), validation_alias="STARLING_OIDC_CLIENT_SECRET")
+    oidc_client_secret_file: Path | None = Field(None, validation_alias="STARLING_OIDC_CLIENT_SECRET_FILE")
+    public_url: str = Field("", validation_alias="STARLING_PUBLIC_URL")
+    """Address of the page as browsers see it, with the base path; where the OpenID provider sends them back to."""
     secret_key: SecretStr = Field(SecretStr(""), validation_alias="STARLING_SECRET_KEY")
     """Fernet key that encrypts media server passwords; ``starling up`` makes one."""
     secret_key_file: Path | None = Field(None, validation_alias="STARLING_SECRET_KEY_FILE")

@@ -22,6 +22,7 @@ from services.gateway.intake import Intake
 from services.gateway.live import Live
 from services.gateway.neighbours import Neighbours
 from services.gateway.openapi import document
+from services.gateway.openid.registration import registration
 from services.gateway.routes import (
     accounts as account_routes,
 )
@@ -31,6 +32,7 @@ from services.gateway.routes import (
     dead,
     imports,
     live,
+    openid,
     operations,
     playlist_files,
     playlists,
@@ -74,6 +76,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *sessions.ENDPOINTS,
     *account_routes.ENDPOINTS,
     *tokens.ENDPOINTS,
+    *openid.ENDPOINTS,
 )
 
 _SWEEP_EVERY_S = 24 * 3600
@@ -87,7 +90,7 @@ def description(base: str = "") -> bytes:
 
 
 def build_app(gateway: Gateway) -> web.Application:
-    """The aiohttp application for ``gateway``."""
+    """The aiohttp application for ``gateway``. Raises ``ConfigurationError``."""
     app = web.Application(
         client_max_size=LARGEST_BODY,  # of what is read without saying how much; endpoints say
         middlewares=[
@@ -101,6 +104,9 @@ def build_app(gateway: Gateway) -> web.Application:
     app[BASE] = gateway.settings.base_path
     app[security.RIGHTS] = {}
     app[DOOR] = Door(gateway)
+    if (agreed := registration(gateway.settings)) is not None:
+        app[openid.OPENID] = openid.OpenId(agreed)
+        app.on_cleanup.append(openid.close)
     for endpoint in ENDPOINTS:
         register(app, endpoint)
     pages.add_pages(app, description(app[BASE]))

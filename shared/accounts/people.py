@@ -105,14 +105,28 @@ async def add_first(connection: Connection, name: str, password_hash: str, exter
     return await add(connection, name, "owner", password_hash, external_id)
 
 
-async def welcome(connection: Connection, external_id: str, name: str, role: Role) -> tuple[Account, bool]:
+async def welcome(
+    connection: Connection, external_id: str, name: str, role: Role, *, or_similar: bool = False
+) -> tuple[Account, bool]:
     """The account of somebody whom another system signs in, and whether it was made just now. Inside a transaction.
-    Raises ``InvalidInput`` for a new one whose name is taken: nobody gets an account by its name."""
+    Nobody gets an account by its name: when that is taken, a new one is called ``name 2`` if it may be ``or_similar``.
+    Raises ``InvalidInput`` otherwise."""
     await connection.execute(_ALONE)
     known = await by_external_id(connection, external_id)
     if known is not None:
         return known, False
+    if or_similar:
+        name = await _free(connection, name)
     return await add(connection, name, role, None, external_id), True
+
+
+async def _free(connection: Connection, name: str) -> str:
+    """The name, or the first of ``name 2``, ``name 3`` and so on that nobody has."""
+    found, number = name, 1
+    while await by_name(connection, found) is not None:
+        number += 1
+        found = f"{name.strip()[:50]} {number}"
+    return found
 
 
 async def change(

@@ -23,6 +23,7 @@ from shared.streams.log import Appended, EventLog, LogEntry, Unit
 from shared.streams.outside import OutsideStream
 from shared.streams.roster import Member, Roster, Worker
 from shared.streams.scripts import PROMOTE, REDRIVE, Steps
+from shared.streams.tickets import Tickets
 from shared.streams.work import Delivery, WorkQueue
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "OutsideStream",
     "Roster",
     "Streams",
+    "Tickets",
     "Unit",
     "WorkQueue",
     "Worker",
@@ -55,6 +57,7 @@ class Streams:
         self.roster = Roster(self.client, self.keys)
         self.allowances = Allowances(self.client, self.keys)
         self.codes = Codes(self.client, self.keys)
+        self.tickets = Tickets(self.client, self.keys)
         self._durability = settings.durability
 
     async def close(self) -> None:

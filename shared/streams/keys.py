@@ -78,6 +78,10 @@ class Keys:
         """Set: digests of the codes with which the first owner may be made."""
         return self._key("set-up-codes")
 
+    def ticket(self, name: str) -> str:
+        """What was left for whoever comes with the secret."""
+        return self._key(f"ticket:{name}")
+
     def allowance(self, name: str) -> str:
         """When an allowance is full again."""
         return self._key(f"allowance:{name}")

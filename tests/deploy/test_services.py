@@ -80,6 +80,7 @@ def test_every_variable_is_a_setting_with_a_usable_value(overlay: str) -> None:
 def test_no_secret_is_in_the_manifests(overlay: str) -> None:
     assert not _of_kind(overlay, "Secret")
     secrets = {"REDIS_URL", "POSTGRES_PASSWORD", "STARLING_TOKEN", "STARLING_SECRET_KEY", "STARLING_LLM_KEY"}
+    secrets.add("STARLING_OIDC_CLIENT_SECRET")
     assert not secrets & set(_settings(overlay))
     for name, spec in _workloads(overlay).items():
         for entry in _container(spec)["env"]:

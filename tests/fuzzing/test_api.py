@@ -11,6 +11,7 @@ from tests.fuzzing.target import inhabited
 from tests.integration.gateway.api import DOCUMENT
 
 OPERATIONS = sum(len(item) for item in DOCUMENT["paths"].values()) - 1
+OPEN = sum(one.get("security") == [] for item in DOCUMENT["paths"].values() for one in item.values())
 
 
 async def test_whatever_is_asked_the_answer_is_as_described(settings: Settings, music: Path) -> None:
@@ -23,4 +24,4 @@ async def test_whatever_is_asked_the_answer_is_as_described(settings: Settings, 
 async def test_whatever_nobody_asks_they_are_told_to_sign_in(settings: Settings, music: Path) -> None:
     async with inhabited(settings, music) as (_, nobody):
         seen = await asyncio.to_thread(fuzz, nobody, 1, 2, closed)
-    assert seen.statuses[401] >= OPERATIONS - 5
+    assert seen.statuses[401] >= OPERATIONS - OPEN

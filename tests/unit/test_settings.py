@@ -16,6 +16,7 @@ SECRETS = {
     "STARLING_TOKEN": "token",
     "STARLING_SECRET_KEY": "secret_key",
     "STARLING_LLM_KEY": "llm_key",
+    "STARLING_OIDC_CLIENT_SECRET": "oidc_client_secret",
 }
 
 

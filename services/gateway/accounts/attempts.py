@@ -15,6 +15,7 @@ from shared.streams import Allowance, Allowances
 _PAIR: Final = Allowance(most=5, refill_s=60.0)
 _NAME: Final = Allowance(most=50, refill_s=30.0)
 _ADDRESS: Final = Allowance(most=30, refill_s=20.0)
+_ELSEWHERE: Final = Allowance(most=30, refill_s=5.0)
 
 
 class Attempts:
@@ -33,6 +34,11 @@ class Attempts:
         ):
             if wait := await self._allowances.take(kind, who, allowance):
                 raise too_often("Too many tries to sign in.", wait)
+
+    async def start(self, address: str) -> None:
+        """Set out to sign in elsewhere, where somebody else counts. Raises ``ProblemError`` (429)."""
+        if wait := await self._allowances.take("sign-in-elsewhere", address, _ELSEWHERE):
+            raise too_often("Too many tries to sign in.", wait)
 
     async def succeeded(self, name: str, address: str) -> None:
         """Forget the tries of somebody who knows the password."""

@@ -20,7 +20,7 @@ class Guest:
     """Somebody whom another system has signed in. ``external_id`` is who they are for good, ``name`` what their account
     will be called; ``known_as`` are the names under which STARLING_OWNERS may list them."""
 
-    way: Literal["proxy"]
+    way: Literal["openid", "proxy"]
     external_id: str
     name: str
     known_as: frozenset[str]
@@ -57,7 +57,9 @@ class Newcomers:
         """Also when many requests of theirs come at once, as a page makes them."""
         try:
             async with postgres.transaction(self._gateway.pool) as connection:
-                account, new = await people.welcome(connection, guest.external_id, guest.name, role)
+                account, new = await people.welcome(
+                    connection, guest.external_id, guest.name, role, or_similar=guest.way == "openid"
+                )
                 if new:
                     await self._tell(account, guest)
         except InvalidInput as error:

@@ -128,11 +128,17 @@ def _door(call: Call[Any, Any]) -> Door:
 
 
 async def _nobody(call: Call[None, None], nobody_at_all: bool) -> SessionInfo:
-    door = _door(call)
+    door, settings = _door(call), call.gateway.settings
     if nobody_at_all:
-        return SessionInfo(state="set_up", code_needed=True, ways=[])
-    inhabited = await door.inhabited()
-    ways: list[Way] = [*(["password"] if inhabited else []), *(["token"] if door.has_operator else [])]  # type: ignore[list-item]
+        # One of those whom STARLING_OWNERS names makes the owner's account by signing in.
+        first: list[Way] = ["openid"] if settings.oidc_issuer and settings.owners else []
+        return SessionInfo(state="set_up", code_needed=True, ways=first)
+    open_now: dict[Way, bool] = {
+        "password": await door.inhabited(),
+        "token": door.has_operator,
+        "openid": bool(settings.oidc_issuer),
+    }
+    ways = [way for way, is_open in open_now.items() if is_open]
     return SessionInfo(state="signed_out", code_needed=False, ways=ways)
 
 

@@ -134,6 +134,7 @@ async def test_nothing_but_health_and_signing_in_is_answered_to_nobody(system: S
     public = {
         ("GET", "/healthz"), ("GET", "/readyz"),
         ("GET", "/api/v1/session"), ("POST", "/api/v1/session"), ("POST", "/api/v1/set-up"),
+        ("GET", "/api/v1/openid/sign-in"), ("GET", "/api/v1/openid/callback"),
     }  # fmt: skip
     assert {(one.method, one.path) for one in ENDPOINTS if one.needs is Right.NOBODY} == public
     for endpoint in ENDPOINTS:
