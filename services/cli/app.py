@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from services.cli import import_app, playlist_app, store_app
+from services.cli import account_app, import_app, playlist_app, store_app
 from services.cli.perform import perform
 from services.cli.session import Session
 
@@ -323,5 +323,6 @@ def doctor(
 
 
 store_app.add_to(app)
+account_app.add_to(app)
 import_app.add_to(app)
 playlist_app.add_to(app)

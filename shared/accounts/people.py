@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 from uuid import UUID
 
 import asyncpg
@@ -16,6 +16,8 @@ from shared.messages import uuid7
 
 if TYPE_CHECKING:
     from shared.postgres import Connection
+
+SignsInWith = Literal["password", "openid", "proxy"]
 
 _COLUMNS = "account_id, name, role, password_hash, external_id, created_at"
 # One at a time: two owners that remove each other would leave none.
@@ -32,6 +34,13 @@ class Account:
     password_hash: str | None
     external_id: str | None
     created_at: datetime
+
+    @property
+    def signs_in_with(self) -> SignsInWith:
+        """Who looks at the password."""
+        if self.external_id is None:
+            return "password"
+        return "proxy" if self.external_id.startswith("proxy:") else "openid"
 
 
 def name_key(name: str) -> str:

@@ -201,7 +201,20 @@ def test_help_names_every_command_and_imports_nothing_heavy() -> None:
         "finally: print('heavy:', [name for name in sys.modules if name in " + repr(HEAVY) + "])"
     )
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True).stdout
-    for command in ("up", "status", "analyze", "similar", "events", "dead", "replay", "reprocess", "runs", "doctor"):
+    for command in (
+        "up",
+        "status",
+        "analyze",
+        "similar",
+        "events",
+        "dead",
+        "replay",
+        "reprocess",
+        "runs",
+        "doctor",
+        "accounts",
+        "tokens",
+    ):
         assert f" {command} " in shown
     assert "heavy: []" in shown
 

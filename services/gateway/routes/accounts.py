@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 from aiohttp import web
 
@@ -82,11 +82,12 @@ def _check_hand(call: Call[Any, Any]) -> None:
 
 
 def _shown(account: accounts.Account) -> Account:
-    way: Literal["password", "openid", "proxy"] = "password"
-    if account.external_id is not None:
-        way = "proxy" if account.external_id.startswith("proxy:") else "openid"
     return Account(
-        id=account.account_id, name=account.name, role=account.role, signs_in_with=way, created_at=account.created_at
+        id=account.account_id,
+        name=account.name,
+        role=account.role,
+        signs_in_with=account.signs_in_with,
+        created_at=account.created_at,
     )
 
 
