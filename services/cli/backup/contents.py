@@ -14,7 +14,7 @@ from services.cli.backup.sealing import SECRETS
 from services.coordinator.reaction import create_tables as create_coordinator_tables
 from services.projector import schema
 from services.syncer.library import create_tables as create_syncer_tables
-from shared import secrets
+from shared import accounts, secrets
 
 if TYPE_CHECKING:
     from shared.postgres import Connection
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 KEPT_TABLES = (
     # Passwords; they leave this machine only with a passphrase.
     SECRETS,
+    # Who may do what; of passwords and tokens only what they are compared with.
+    *accounts.KEPT,
     # Which playlist on which server is ours, and what it held: events tell only how writing it ended.
     "sync_journal",
     # What the coordinator knows and has decided up to its position. Reading the archive anew would give the same rows,
@@ -41,6 +43,7 @@ KEPT_TABLES = (
 LEFT_OUT = {
     "event_log": "the events have lines of their own",
     "follower_positions": "the header says how far the log goes and where the coordinator stands",
+    "account_sessions": "a session stays where it was begun",
     "scan_seen": "serves a listing under way",
     "clusterer_data": "serves a clustering under way",
     "clusterer_data_parts": "serves a clustering under way",
@@ -59,6 +62,7 @@ async def create_tables(settings: Settings) -> None:
     """Create all that an import fills; safe to repeat. Raises ``StoreUnavailable``."""
     await schema.create_kept(settings)
     await secrets.create_table(settings)
+    await accounts.create_tables(settings)
     await create_syncer_tables(settings)
     await create_coordinator_tables(settings)
 
