@@ -10,6 +10,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -17,9 +18,11 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Locator, Page, Request, expect
 
+from services.up.ports import choose
 from tests import music
 from tests.e2e.browser import ELSEWHERE, NARROW, WIDE, chromium, picture, visit
 from tests.instance import Instance
+from tests.openid_provider import openid_provider
 from tests.waiting import until
 
 pytestmark = [pytest.mark.timeout(240), pytest.mark.asyncio(loop_scope="module")]
@@ -392,3 +395,31 @@ async def test_a_token_is_shown_once_can_be_copied_and_revoked(
             await expect(program).to_have_count(0)
             async with radio.get(f"{starling.url}/api/v1/tracks") as answer:
                 assert answer.status == 401
+
+
+async def test_one_comes_in_by_way_of_an_openid_provider(tmp_path: Path, browser: Browser) -> None:
+    port = choose()
+    async with openid_provider() as issuer, aiohttp.ClientSession() as there:
+        await there.put(f"{issuer}/users/17", json={"preferred_username": "anna"})
+        environment = {
+            "STARLING_PORT": str(port),
+            "STARLING_PUBLIC_URL": f"http://127.0.0.1:{port}",
+            "STARLING_TOKEN": "a long random word",
+            "STARLING_OWNERS": "anna",
+            "STARLING_OIDC_ISSUER": issuer,
+            "STARLING_OIDC_CLIENT_ID": "starling",
+            "STARLING_OIDC_CLIENT_SECRET": "between us",
+        }
+        guarded = Instance(tmp_path / "data", tmp_path, environment)
+        try:
+            await asyncio.to_thread(guarded.start)
+            async with visit(browser, f"{guarded.url}/settings", may_complain=True) as page:
+                await page.get_by_role("link", name=re.compile("single sign-on")).click()
+                await page.locator("input[name=sub]").fill("17")
+                await page.locator("input[name=sub]").press("Enter")
+                await expect(page).to_have_url(f"{guarded.url}/settings")
+                part = page.get_by_role("region", name="Accounts")
+                await expect(part).to_contain_text("anna")
+                await expect(part).to_contain_text("Owner")
+        finally:
+            guarded.kill()

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-import sys
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
-from aiohttp import ClientError, ClientSession
+from aiohttp import ClientSession
 from pydantic import SecretStr
 
 from services.gateway.openid import provider as provider_module
-from services.up.ports import choose
 from shared.settings import Settings
-from tests.environment import clean_environment
 from tests.integration.gateway.api import Answer, Api
 from tests.integration.gateway.lying_provider import (
     CLIENT,
@@ -29,6 +25,7 @@ from tests.integration.gateway.lying_provider import (
 )
 from tests.integration.gateway.people import OUR_PAGE, Person, front, told, with_password
 from tests.integration.gateway.system import System
+from tests.openid_provider import openid_provider
 from tests.waiting import until
 
 PAGE = "http://localhost:8000"
@@ -101,26 +98,8 @@ def person(system: System, answer: Answer) -> Person:
 @pytest.fixture
 async def real_issuer() -> AsyncIterator[str]:
     """A provider that others have written, in a process of its own."""
-    issuer = f"http://127.0.0.1:{(port := choose())}"
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-W", "ignore", "-m", "oidc_provider_mock", "--port", str(port), "--require-nonce", "true",
-        env=clean_environment({"AUTHLIB_INSECURE_TRANSPORT": "1"}),
-        stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
-    )  # fmt: skip
-
-    async def answers() -> bool:
-        try:
-            async with ClientSession() as session, session.get(f"{issuer}/.well-known/openid-configuration") as answer:
-                return answer.status == 200
-        except ClientError:
-            return False
-
-    try:
-        await until(answers, "the provider answers")
+    async with openid_provider() as issuer:
         yield issuer
-    finally:
-        process.kill()
-        await process.wait()
 
 
 async def test_somebody_signs_in_at_a_real_provider_and_comes_again(settings: Settings, real_issuer: str) -> None:
