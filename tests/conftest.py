@@ -4,13 +4,29 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
 from services.up.postgres import PostgresServer
 from services.up.valkey import ValkeyServer
 from shared.settings import Settings
 from tests import servers
+
+TOGETHER = ("tests/attacks/", "tests/integration/watching/")
+"""Folders whose files share one running deployment, which costs more than the tests: one process takes all of them."""
+
+
+class _Scheduling(LoadFileScheduling):
+    def _split_scope(self, nodeid: str) -> str:
+        folder = next((folder for folder in TOGETHER if nodeid.startswith(folder)), None)
+        return folder or str(super()._split_scope(nodeid))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling | None:
+    """``--dist loadfile``, with some folders as if they were one file."""
+    return _Scheduling(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 @pytest.fixture(scope="session")

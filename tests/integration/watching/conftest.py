@@ -23,7 +23,7 @@ from tests.waiting import until
 RUNNING = ("gateway", "projector", "coordinator", "fetcher", "analyzer", "syncer")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def stores(postgres: PostgresServer, valkey: ValkeyServer, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """The environment that leads to an empty database and an empty Valkey."""
     name = f"watching_{uuid4().hex}"
@@ -44,7 +44,7 @@ def stores(postgres: PostgresServer, valkey: ValkeyServer, tmp_path_factory: pyt
     }
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def deployment(stores: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     """Running, and having done what ``_work`` says."""
     made = Deployment(stores, tmp_path_factory.mktemp("logs"))
