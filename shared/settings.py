@@ -85,6 +85,8 @@ class Settings(BaseSettings):
 
     analyzer_processes: int = Field(0, validation_alias="STARLING_ANALYZER_PROCESSES", ge=0)
     """0 is one per core."""
+    analyzer_device: Literal["cpu", "cuda"] = Field("cpu", validation_alias="STARLING_ANALYZER_DEVICE")
+    """What evaluates the networks; an analyzer that is asked for a GPU and finds none does not start."""
     track_timeout_s: float = Field(600.0, validation_alias="STARLING_TRACK_TIMEOUT_S", gt=0)
     track_memory_mb: int = Field(1500, validation_alias="STARLING_TRACK_MEMORY_MB", ge=256)
 

@@ -9,6 +9,7 @@ import structlog
 
 from services.analyzer.handlers import HANDLERS, Means, drop_audio
 from services.analyzer.pool import AnalyzerPool
+from services.analyzer.selftest import check
 from shared import process
 from shared.audio_store import open_store
 from shared.embedding import FEATURE_VERSION, SPACE
@@ -19,11 +20,12 @@ log = structlog.get_logger(__name__)
 
 
 async def main(settings: Settings, stop: asyncio.Event) -> None:
-    """Work until ``stop``."""
+    """Work until ``stop``. Raises ``ConfigurationError`` when the device that was asked for is not there."""
+    await check(settings.analyzer_device)
     streams = await process.open_streams(settings, stop)
     processes = settings.analyzer_processes or len(os.sched_getaffinity(0))
     store = open_store(settings)
-    pool = AnalyzerPool(processes, timeout_s=settings.track_timeout_s, memory_mb=settings.track_memory_mb)
+    pool = AnalyzerPool(processes, settings.track_timeout_s, settings.track_memory_mb, settings.analyzer_device)
     await pool.start()
     worker = Worker(
         "analyzer",
@@ -35,7 +37,7 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
         consumer=process.consumer_name("analyzer"),
         after_commit=drop_audio,
     )
-    worker.means.update(models=SPACE, features=str(FEATURE_VERSION))
+    worker.means.update(models=SPACE, features=str(FEATURE_VERSION), device=settings.analyzer_device)
     try:
         async with process.health(settings, {"redis": streams.ping}):
             await worker.run(stop)

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from services.analyzer.decode import MAX_DURATION_S, Block, DecodeError, decoders
-from services.analyzer.embedding import mean_outputs, standardise
+from services.analyzer.embedding import Evaluate, mean_outputs, standardise, with_numpy
 from services.analyzer.features.brightness import Brightness
 from services.analyzer.features.energy import energy
 from services.analyzer.features.key import NO_KEY, PitchClasses, Scale, find_key
@@ -158,17 +158,17 @@ class Listener:
             spectra = self._spectrum.finish()
         self._hear_spectra(*spectra)
 
-    def raw_embedding(self) -> tuple[FloatArray, FloatArray, int]:
+    def raw_embedding(self, evaluate: Evaluate = with_numpy) -> tuple[FloatArray, FloatArray, int]:
         """(mean outputs of the networks [400], tag probabilities [100], windows); after ``end``, once."""
         self._spread.push(self._windows.finish())
         level = self._silence.level_dbfs
         windows = self._spread.pick(FAST_PATCHES if self._profile == "fast" else _FULL_PATCHES, level)
-        return *mean_outputs(windows, level), len(windows)
+        return *mean_outputs(windows, level, evaluate), len(windows)
 
-    def conclude(self, decoder: str) -> Analysis:
+    def conclude(self, decoder: str, evaluate: Evaluate = with_numpy) -> Analysis:
         """Everything about the track; after ``end``, once."""
         with self.clock.stage("embedding"):
-            raw, tags, patches = self.raw_embedding()
+            raw, tags, patches = self.raw_embedding(evaluate)
             embedding = standardise(raw)
         with self.clock.stage("loudness"):
             loudness = self._loudness.finish()
@@ -201,13 +201,14 @@ class Listener:
         )
 
 
-def analyze_file(path: Path, profile: Profile, suffix: str = "") -> Analysis:
-    """Analyse the sound in ``path``. ``suffix`` (what the library calls the format) only appears in messages.
+def analyze_file(path: Path, profile: Profile, suffix: str = "", evaluate: Evaluate = with_numpy) -> Analysis:
+    """Analyse the sound in ``path``. ``suffix`` (what the library calls the format) only appears in messages;
+    ``evaluate`` is where the networks are.
 
     Raises ``BadAudio``: file_missing, empty_file, not_audio, unsupported, corrupt, too_short or too_long.
     """
     decoder, listener = listen(path, profile, suffix)
-    return listener.conclude(decoder)
+    return listener.conclude(decoder, evaluate)
 
 
 def listen(path: Path, profile: Profile, suffix: str = "") -> tuple[str, Listener]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
@@ -13,6 +13,8 @@ import numpy.typing as npt
 from services.analyzer.musicnn import Networks
 
 FloatArray = npt.NDArray[np.float32]
+Evaluate = Callable[[Iterable[FloatArray]], tuple[FloatArray, FloatArray]]
+"""Patches [187, 96] -> (embeddings of both networks [n, 400], tag probabilities [n, 100]), or ``DeviceFailed``."""
 
 MODELS: Final = Path(__file__).parent / "models"
 FILES: Final = ("msd_musicnn.onnx", "mtt_musicnn.onnx")
@@ -25,10 +27,20 @@ How well neighbours come from the same album stays the same (mean average precis
 _MOST_GAIN_DB: Final = 24.0
 
 
+class DeviceFailed(Exception):
+    """What evaluates the networks did not do what it was asked for; its own words, on one line."""
+
+
 @lru_cache(maxsize=1)
 def networks() -> Networks:
     """Both networks, loaded once (0.1 s)."""
     return Networks([MODELS / name for name in FILES])
+
+
+def with_numpy(patches: Iterable[FloatArray]) -> tuple[FloatArray, FloatArray]:
+    """Evaluate one patch after the other; at least one."""
+    embeddings, tags = zip(*map(networks(), patches), strict=True)
+    return np.stack(embeddings), np.stack(tags)
 
 
 @lru_cache(maxsize=1)
@@ -45,10 +57,12 @@ def at_level(log_mel: FloatArray, gain_db: float) -> FloatArray:
     return np.asarray(np.log10(power + 1), np.float32)
 
 
-def mean_outputs(windows: Sequence[FloatArray], level_dbfs: float) -> tuple[FloatArray, FloatArray]:
+def mean_outputs(
+    windows: Sequence[FloatArray], level_dbfs: float, evaluate: Evaluate = with_numpy
+) -> tuple[FloatArray, FloatArray]:
     """(raw embedding [400], tag probabilities [100]), means over the windows [187, 96] of a track of that level."""
     gain_db = float(np.clip(LEVEL_DBFS - level_dbfs, -_MOST_GAIN_DB, _MOST_GAIN_DB))
-    embeddings, tags = zip(*(networks()(at_level(window, gain_db)) for window in windows), strict=True)
+    embeddings, tags = evaluate(at_level(window, gain_db) for window in windows)
     return np.mean(embeddings, axis=0), np.mean(tags, axis=0)
 
 

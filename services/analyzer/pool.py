@@ -23,6 +23,8 @@ import structlog
 
 from services.analyzer import wire
 from services.analyzer.analysis import Analysis
+from services.analyzer.devices import Device
+from services.analyzer.environment import child_environment
 from shared.errors import BadAudio, ChildCrashed
 from shared.events import Profile
 from shared.memory import own_bytes
@@ -40,8 +42,6 @@ _TRACKS_PER_CHILD: Final = 500
 """After that many a child is replaced, so that whatever the libraries leak stays small."""
 _BROKEN: Final = (OSError, EOFError, ValueError, TypeError, TimeoutError)
 """What reading from a child that died, or went wild, raises."""
-_KEPT_VARIABLES: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "VIRTUAL_ENV")
-_ONE_THREAD: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
 
 class AnalysisStopped(Exception):
@@ -52,6 +52,7 @@ class AnalysisStopped(Exception):
 class _Limits:
     timeout_s: float
     memory_mb: int
+    device: Device
 
 
 class _Child:
@@ -63,19 +64,21 @@ class _Child:
         self._reader: asyncio.StreamReader
         self._writer: asyncio.StreamWriter | None = None
         self.tracks = 0
+        self._held_mb = 0.0
 
     @classmethod
-    async def start(cls, memory_mb: int) -> _Child:
+    async def start(cls, limits: _Limits) -> _Child:
         """A child that is ready for work. Raises ``ChildCrashed`` when it does not get there."""
         ours, theirs = socket.socketpair()
         try:
             with theirs:
-                child = cls(_spawn(theirs.fileno(), memory_mb), ours)
+                child = cls(_spawn(theirs.fileno(), limits), ours)
         except OSError as error:
             ours.close()
             raise ChildCrashed(f"A decoding process could not be started ({error.strerror}).") from error
         try:
             await child._get_ready()
+            child._settle(limits.device)
         except BaseException as error:
             await child.kill()
             if isinstance(error, _BROKEN):
@@ -104,9 +107,13 @@ class _Child:
             detail = f"The decoder crashed on this file ({_ending(self.process.returncode)})."
             raise ChildCrashed(detail) from error
 
-    def resident_mb(self) -> float:
-        """Memory in use now; 0 where the system does not tell, or the process is gone."""
-        return own_bytes(self.process.pid) / (1 << 20)
+    def _settle(self, device: Device) -> None:
+        """The libraries of a GPU hold a gigabyte or more before there is a track: that is not the track's."""
+        self._held_mb = self.memory_mb() if device == "cuda" else 0.0
+
+    def memory_mb(self) -> float:
+        """Resident memory that counts for the track; 0 where the system does not tell, or the process is gone."""
+        return max(0.0, own_bytes(self.process.pid) / (1 << 20) - self._held_mb)
 
     async def kill(self) -> None:
         """End the process, whatever it is doing, and wait until it is gone."""
@@ -118,13 +125,14 @@ class _Child:
         await asyncio.shield(asyncio.to_thread(self.process.wait))
 
 
-def _spawn(descriptor: int, memory_mb: int) -> subprocess.Popen[bytes]:
+def _spawn(descriptor: int, limits: _Limits) -> subprocess.Popen[bytes]:
     """Takes 2 ms of the event loop. asyncio's own subprocesses race with themselves for the exit status."""
-    return subprocess.Popen(  # noqa: S603 - our own module, numbers for arguments
-        [sys.executable, "-m", "services.analyzer.child", str(descriptor), str(os.getpid()), str(memory_mb)],
+    arguments = [str(number) for number in (descriptor, os.getpid(), limits.memory_mb)]
+    return subprocess.Popen(  # noqa: S603 - our own module, numbers and one of two words for arguments
+        [sys.executable, "-m", "services.analyzer.child", *arguments, limits.device],
         pass_fds=(descriptor,),
         stdin=subprocess.DEVNULL,
-        env=_environment(),
+        env=child_environment(),
     )
 
 
@@ -142,18 +150,11 @@ def _ending(returncode: int | None) -> str:
     return signal.Signals(-returncode).name if returncode < 0 else f"exit code {returncode}"
 
 
-def _environment() -> dict[str, str]:
-    """What a child may know: no address or password of any server. Every library gets one thread."""
-    kept = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
-    root = str(Path(__file__).resolve().parents[2])
-    return {**kept, **dict.fromkeys(_ONE_THREAD, "1"), "PYTHONPATH": root}
-
-
 class _Slot:
     """A place in the pool: a child, or the one that is being started to take its place."""
 
-    def __init__(self, memory_mb: int) -> None:
-        self._memory_mb = memory_mb
+    def __init__(self, limits: _Limits) -> None:
+        self._limits = limits
         self._starting: asyncio.Task[_Child] | None = None
         self._child: _Child | None = None
         self._leaving: set[asyncio.Task[None]] = set()
@@ -162,7 +163,7 @@ class _Slot:
     def start(self) -> None:
         """Begin to start a child, unless that is under way."""
         if self._starting is None and not self._closed:
-            self._starting = asyncio.create_task(_Child.start(self._memory_mb))
+            self._starting = asyncio.create_task(_Child.start(self._limits))
 
     async def child(self) -> _Child:
         """The child, ready; one that died while idle is replaced first.
@@ -219,11 +220,14 @@ class _Slot:
 
 
 class AnalyzerPool:
-    """``processes`` children; each track gets ``timeout_s`` of wall clock and ``memory_mb`` of resident memory."""
+    """``processes`` children; each track gets ``timeout_s`` of wall clock and ``memory_mb`` of resident memory.
 
-    def __init__(self, processes: int, timeout_s: float, memory_mb: int) -> None:
-        self._limits = _Limits(timeout_s, memory_mb)
-        self._slots = [_Slot(memory_mb) for _ in range(processes)]
+    On a GPU (``device``) each child has a context of its own there, with some 500 MB of the GPU's memory.
+    """
+
+    def __init__(self, processes: int, timeout_s: float, memory_mb: int, device: Device = "cpu") -> None:
+        self._limits = _Limits(timeout_s, memory_mb, device)
+        self._slots = [_Slot(self._limits) for _ in range(processes)]
         self._free: asyncio.Queue[_Slot] = asyncio.Queue()
 
     async def start(self) -> None:
@@ -258,7 +262,7 @@ class AnalyzerPool:
             except BaseException:
                 slot.replace()
                 raise
-            if child.tracks >= _TRACKS_PER_CHILD:
+            if child.tracks >= _TRACKS_PER_CHILD or "device" in message:
                 slot.replace()
         finally:
             self._free.put_nowait(slot)
@@ -289,7 +293,7 @@ class AnalyzerPool:
         limits = self._limits
         if elapsed_s > limits.timeout_s:
             raise BadAudio("time_limit", f"The analysis took longer than the allowed {limits.timeout_s:g} s.")
-        if child.resident_mb() > limits.memory_mb:
+        if child.memory_mb() > limits.memory_mb:
             raise BadAudio("memory_limit", f"The analysis took more than the allowed {limits.memory_mb} MB of memory.")
 
 
@@ -298,5 +302,7 @@ def _result(message: dict[str, Any], blob: bytes) -> Analysis:
         return wire.decode_analysis(message["analysis"], blob)
     if "bad" in message:
         raise BadAudio(*message["bad"])
+    if "device" in message:
+        raise ChildCrashed(f"The GPU failed: {message['device']}")
     log.error("analysis.bug", traceback=message.get("error"))
     raise RuntimeError(str(message.get("error", "the child gave no answer")).strip().splitlines()[-1])

@@ -50,12 +50,13 @@ async def workers(session: Session, *, as_json: bool) -> int:
 
 
 def _workers(found: list[Worker]) -> None:
-    headings = ["service", "machine", "cores", "release", "busy", "a minute", "done", "failed", "started"]
+    headings = ["service", "machine", "cores", "device", "release", "busy", "a minute", "done", "failed", "started"]
     rows = [
         [
             worker["service"],
             worker["host"],
             worker["cores"],
+            worker["means"].get("device", ""),
             worker["version"],
             f"{worker['busy']} of {worker['slots']}",
             f"{worker['per_minute']:.0f}",

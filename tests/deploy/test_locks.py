@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,13 @@ from typing import Any
 import pytest
 from packaging.requirements import Requirement
 
-from tests.locks import BUILD, DEV, EMBEDDED, ROOT, RUN, TOGETHER, TOOLS, audit
+from tests.locks import BESIDE_RUN, BUILD, DEV, EMBEDDED, GPU, ROOT, RUN, TOGETHER, TOOLS, audit
 from tests.locks.installed import closure
 from tests.locks.pins import Pin, read, stale, wanted
 
-ALL = (*TOGETHER, TOOLS)
+ALL = (*TOGETHER, GPU, TOOLS)
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+EXTRAS = set(PYPROJECT["project"]["optional-dependencies"]) - {BESIDE_RUN}
 
 
 def _names(*locks: str) -> set[str]:
@@ -46,16 +48,26 @@ def test_no_package_is_in_two_locks_that_are_installed_together() -> None:
     assert len(names) == len(set(names))
 
 
+def test_what_a_gpu_takes_goes_with_what_the_image_has_and_has_the_versions_of_the_tests() -> None:
+    names = [pin.name for pin in read([BUILD, RUN, GPU])]
+    assert len(names) == len(set(names))
+    tested = {pin.name: pin.version for pin in read(TOGETHER)}
+    shared = {pin.name: pin.version for pin in read([GPU]) if pin.name in tested}
+    assert "protobuf" in shared
+    assert shared.items() <= tested.items()
+
+
 @pytest.mark.parametrize(
     ("locks", "asked"),
     [
         ([BUILD], [Requirement(line) for line in PYPROJECT["build-system"]["requires"]]),
         ([RUN], wanted()),
         ([RUN, EMBEDDED], wanted("embedded")),
-        (TOGETHER, wanted(*PYPROJECT["project"]["optional-dependencies"])),
+        (TOGETHER, wanted(*EXTRAS)),
+        ([RUN, GPU], wanted(BESIDE_RUN)),
         ([TOOLS], [Requirement(line) for line in PYPROJECT["dependency-groups"]["tools"]]),
     ],
-    ids=["build", "run", "embedded", "everything", "tools"],
+    ids=["build", "run", "embedded", "everything", "gpu", "tools"],
 )
 def test_the_locks_are_as_new_as_pyproject(locks: list[str], asked: list[Requirement]) -> None:
     assert stale(asked, read(locks), locks[-1]) == []
@@ -84,11 +96,11 @@ def test_what_is_installed_is_what_is_locked() -> None:
     [
         ([RUN], []),
         ([RUN, EMBEDDED], ["embedded"]),
-        ([RUN, EMBEDDED, DEV], PYPROJECT["project"]["optional-dependencies"]),
+        ([RUN, EMBEDDED, DEV], EXTRAS),
     ],
     ids=["run", "embedded", "dev"],
 )
-def test_a_lock_has_what_its_packages_need_and_no_more(locks: list[str], extras: list[str]) -> None:
+def test_a_lock_has_what_its_packages_need_and_no_more(locks: list[str], extras: Iterable[str]) -> None:
     assert _names(*locks) == closure(*extras), "renew the locks: make lock"
 
 

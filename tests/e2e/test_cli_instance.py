@@ -135,12 +135,13 @@ async def test_who_is_at_work_is_shown_with_pace_and_release(analysed: Analysed)
     said = await analysed.starling("workers")
     assert said.code == 0, said
     headings, *rows = said.out.splitlines()
-    assert headings.split()[:3] == ["service", "machine", "cores"]
+    assert headings.split()[:4] == ["service", "machine", "cores", "device"]
     assert [row.split()[0] for row in rows] == ["analyzer", "clusterer", "fetcher", "syncer"]
     document = (await analysed.starling("workers", "--json")).document()
     analyzer = document["items"][0]
     assert (analyzer["version"], analyzer["done"] >= SONGS) == (document["release"], True)
     assert analyzer["means"]["models"].startswith("musicnn")
+    assert analyzer["means"]["device"] == rows[0].split()[3] == "cpu"
 
 
 async def test_similar_songs_are_found_by_the_words_of_a_title(

@@ -264,7 +264,7 @@ async def test_settings_show_who_is_at_work(starling: Instance, browser: Browser
     async with visit(browser, f"{starling.url}/settings") as page:
         workers = page.get_by_role("region", name="At work").locator(".worker")
         await expect(workers).to_have_count(4)
-        await expect(workers.filter(has_text="Listens to songs")).to_contain_text("core")
+        await expect(workers.filter(has_text="Listens to songs")).to_contain_text(re.compile("cores? · cpu · started"))
 
 
 async def test_dark_colours_follow_the_system_until_one_chooses(starling: Instance, browser: Browser) -> None:

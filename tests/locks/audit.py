@@ -11,13 +11,13 @@ import subprocess
 import sys
 from typing import Any
 
-from tests.locks import ROOT, TOGETHER, TOOLS
+from tests.locks import GPU, ROOT, TOGETHER, TOOLS
 
 
 def main() -> int:
     """0 all sound, 1 something is vulnerable, 2 not everything could be audited."""
     results = []
-    for name in (*TOGETHER, TOOLS):
+    for name in (*TOGETHER, GPU, TOOLS):
         found = _audit(sys.argv[1], name)
         if isinstance(found, str):
             print(f"The vulnerability database could not be reached, so nothing is known: {found}", file=sys.stderr)

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from itertools import product
 from pathlib import Path
 
-from tests.locks import BUILD, DEV, EMBEDDED, ROOT, RUN, TOGETHER, TOOLS
+from tests.locks import BESIDE_RUN, BUILD, DEV, EMBEDDED, GPU, ROOT, RUN, TOGETHER, TOOLS
 
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 MACHINES = ("x86_64", "aarch64")
@@ -32,6 +32,7 @@ ABOUT = {
     RUN: "What Starling runs with, by version and hash. The image holds this and nothing else.",
     EMBEDDED: "What `starling up` runs with beside requirements.txt: the servers it starts, by version and hash.",
     DEV: "What the tests need beside the other locks, by version and hash.",
+    GPU: "What an analyzer with a GPU runs with beside requirements.txt, by version and hash.",
     TOOLS: "What locks, audits and lists the dependencies, by version and hash; in an environment of its own.",
 }
 
@@ -42,7 +43,9 @@ def main() -> int:
         with tempfile.TemporaryDirectory() as folder:
             _renew(Path(folder), sys.argv[1:])
             for python, machine in product(PYTHONS, MACHINES):
-                _try(Path(folder), python, machine)
+                print(f"Python {python} on {machine}", flush=True)
+                _try(Path(folder), TOGETHER, python, f"{machine}-manylinux_2_28")
+                _try(Path(folder), [BUILD, RUN, GPU], python, f"{machine}-manylinux_2_34")
             _publish(Path(folder))
     except subprocess.CalledProcessError as error:
         print(f"The locks stay as they were: uv ended with {error.returncode}, see above.", file=sys.stderr)
@@ -54,20 +57,39 @@ def _renew(folder: Path, upgrade: Sequence[str]) -> None:
     """Resolve everything that goes together at once, and lay it out in layers that have nothing in common."""
     wishes = _wishes(upgrade)
     everything, tools = folder / "everything.txt", folder / TOOLS
+    extras = _extras()
     everything.write_text(_versions(TOGETHER))
-    _compile(everything, "pyproject.toml", "-", "--all-extras", *wishes)
+    _compile(everything, "pyproject.toml", "-", *extras, *wishes)
     above: list[str] = []
     for name, sources in (
         (BUILD, ["-"]),
         (RUN, ["pyproject.toml"]),
         (EMBEDDED, ["pyproject.toml", "--extra", "embedded"]),
-        (DEV, ["pyproject.toml", "--all-extras"]),
+        (DEV, ["pyproject.toml", *extras]),
     ):
         (folder / name).write_text(everything.read_text())
         _compile(folder / name, *sources, *above)
         above += ["--excludes", str(folder / name)]
+    _renew_beside_run(folder, everything, wishes)
     tools.write_text(_versions([TOOLS]))
     _compile(tools, "--group", "tools", *wishes)
+
+
+def _renew_beside_run(folder: Path, everything: Path, wishes: Sequence[str]) -> None:
+    """The lock of the extra that does not go with the tests. What they share with it has their version."""
+    target = folder / GPU
+    target.write_text(_versions([GPU]))
+    below = [option for name in (BUILD, RUN) for option in ("--excludes", str(folder / name))]
+    held = ["--constraint", str(everything)]
+    _compile(target, "pyproject.toml", "--extra", BESIDE_RUN, *held, *below, *wishes)
+    # uv notes by whom each is asked for, and takes the file that holds the versions for one who asks.
+    target.write_text(re.sub(r"^ +#   -c .*\n", "", target.read_text(), flags=re.MULTILINE))
+
+
+def _extras() -> list[str]:
+    """Every extra that goes into one environment with all others."""
+    names = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    return [f"--extra={name}" for name in names if name != BESIDE_RUN]
 
 
 def _wishes(upgrade: Sequence[str]) -> list[str]:
@@ -90,12 +112,11 @@ def _compile(target: Path, *arguments: str) -> None:
     _uv("compile", *options, *written, *arguments, given="\n".join(build))
 
 
-def _try(folder: Path, python: str, machine: str) -> None:
-    """Is there a wheel of everything for that Python on that machine? Downloads none of them."""
+def _try(folder: Path, names: Iterable[str], python: str, platform: str) -> None:
+    """Is there a wheel of everything in these locks for that Python there? Downloads none of them."""
     there = ["--target", str(folder / "nowhere"), "--python-version", python]
-    there += ["--python-platform", f"{machine}-manylinux_2_28", "--dry-run"]
-    locked = [f"--requirement={folder / name}" for name in TOGETHER]
-    print(f"Python {python} on {machine}", flush=True)
+    there += ["--python-platform", platform, "--dry-run"]
+    locked = [f"--requirement={folder / name}" for name in names]
     _uv("install", *there, "--require-hashes", "--no-deps", "--only-binary", ":all:", *locked)
 
 

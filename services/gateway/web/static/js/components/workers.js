@@ -17,7 +17,7 @@ function Worker({ worker, release }) {
   return html`<li class="worker">
     <div>
       <b>${DOES[worker.service] ?? worker.service}</b>
-      <p class="quiet">${worker.service} on ${worker.host} · ${plural(worker.cores, "core")} · started ${ago(worker.started_at)}</p>
+      <p class="quiet">${worker.service} on ${worker.host} · ${plural(worker.cores, "core")}${worker.means.device ? ` · ${worker.means.device}` : ""} · started ${ago(worker.started_at)}</p>
       ${other && html`<p class="is-bad">Release ${worker.version}; the system is ${release}.</p>`}
     </div>
     <p class="worker-pace">${worker.busy > 0 ? `${worker.busy} of ${worker.slots} at work` : "waiting for work"}<br /><span class="quiet">${count(worker.per_minute)} a minute · ${count(worker.done)} done${worker.failed > 0 ? `, ${count(worker.failed)} failed` : ""}</span></p>
