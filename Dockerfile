@@ -1,15 +1,19 @@
 # One image for every service: the command says which, e.g. `python -m services.analyzer`.
+# With `--build-arg EXTRAS=gpu` it is an image for analyzers with a GPU of NVIDIA, and 2.4 GB larger.
 
 ARG BASE=docker.io/library/python:3.11-slim
 
 FROM ${BASE} AS build
+ARG EXTRAS=
 # Wheels alone: nothing is compiled, here or in the final stage.
 ENV PIP_ONLY_BINARY=:all: PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 RUN python3 -m venv /opt/starling
 WORKDIR /build
 # What Starling needs changes less often than Starling does, so it is a layer of its own.
-COPY requirements-build.txt requirements.txt ./
+COPY requirements-build.txt requirements.txt requirements-gpu.txt ./
 RUN /opt/starling/bin/pip install --quiet --require-hashes --no-deps -r requirements-build.txt -r requirements.txt
+RUN test -z "$EXTRAS" \
+    || /opt/starling/bin/pip install --quiet --require-hashes --no-deps -r requirements-$EXTRAS.txt
 COPY pyproject.toml LICENSE README.md ./
 COPY services services
 COPY shared shared

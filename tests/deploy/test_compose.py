@@ -20,7 +20,7 @@ from tests.deploy.kustomize import ROOT
 
 STORES = {"valkey", "postgres"}
 # What is the compose file's own: which image, which folder, the password and the address of Valkey, which files.
-OWN = {"STARLING_IMAGE", "MUSIC_FOLDER", "VALKEY_PASSWORD", "VALKEY_ADDRESS", "COMPOSE_FILE"}
+OWN = {"STARLING_IMAGE", "STARLING_GPU_IMAGE", "MUSIC_FOLDER", "VALKEY_PASSWORD", "VALKEY_ADDRESS", "COMPOSE_FILE"}
 SETTINGS = {str(field.validation_alias) for field in Settings.model_fields.values()}
 FILLED = {
     "STARLING_TOKEN": "a-token",
@@ -125,4 +125,17 @@ def test_only_who_works_with_logins_has_the_key_to_them() -> None:
     with_key = {name for name, service in _main().items() if "STARLING_SECRET_KEY" in service["environment"]}
     with_database = {name for name, service in _main().items() if "POSTGRES_PASSWORD" in service["environment"]}
     assert with_key == {"gateway", "fetcher", "syncer"}
-    assert with_database == set(_main()) - {"analyzer", "valkey"}
+    assert with_database == set(_main()) - {"analyzer", "analyzer-gpu", "valkey"}
+
+
+@pytest.mark.parametrize("file", [MAIN, REMOTE_ANALYZER])
+def test_an_analyzer_with_a_gpu_differs_in_that_alone_and_waits_to_be_asked_for(file: str) -> None:
+    found = dict(compose.services(file, FILLED))
+    plain, gpu = found["analyzer"], found["analyzer-gpu"]
+    different = {name for name in plain.keys() | gpu.keys() if plain.get(name) != gpu.get(name)}
+    assert different == {"profiles", "image", "build", "environment", "deploy"}
+    assert gpu["profiles"] == ["gpu"]
+    assert gpu["build"] == {"context": plain["build"], "args": {"EXTRAS": "gpu"}}
+    assert gpu["environment"] == {**plain["environment"], "STARLING_ANALYZER_DEVICE": "cuda"}
+    (device,) = gpu["deploy"]["resources"]["reservations"]["devices"]
+    assert (device["driver"], device["count"]) == ("nvidia", 1)

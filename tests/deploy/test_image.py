@@ -7,7 +7,7 @@ import tomllib
 
 from shared.settings import Settings
 from tests.deploy.kustomize import ROOT
-from tests.locks import BUILD, RUN
+from tests.locks import BUILD, GPU, RUN
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 FINAL = DOCKERFILE.split("\nFROM ")[-1]
@@ -37,7 +37,14 @@ def test_what_it_gets_from_a_registry_is_what_the_locks_name_by_hash() -> None:
     assert installs
     assert [line for line in installs if not re.search("--require-hashes|--no-index", line)] == []
     named = re.findall(r"-r (\S+)", " ".join(installs))
-    assert named == [BUILD, RUN]
+    assert named == [BUILD, RUN, "requirements-$EXTRAS.txt"]
+
+
+def test_what_a_gpu_takes_is_in_it_only_if_asked_for() -> None:
+    assert "\nARG EXTRAS=\n" in DOCKERFILE.split("\nFROM ")[1]
+    assert 'RUN test -z "$EXTRAS" ' in DOCKERFILE
+    copied = re.findall(r"^COPY (requirements.*) \./$", DOCKERFILE, re.MULTILINE)
+    assert copied == [f"{BUILD} {RUN} {GPU}"]
 
 
 def test_its_environment_has_usable_settings() -> None:

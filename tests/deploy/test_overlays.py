@@ -58,24 +58,49 @@ def test_kubernetes_takes_the_examples(file: Path) -> None:
 
 
 def test_the_example_of_a_folder_mounts_it_read_only_under_one_path() -> None:
-    patch = json.loads((ROOT / "k8s/examples/music-volume.json").read_text())
     for thing in render("small"):
         if thing["kind"] == "Deployment":
-            patched = copy.deepcopy(thing)
-            for operation in patch:
-                assert operation["op"] == "add"
-                *way, end = operation["path"].split("/")[1:]
-                place: Any = patched
-                for step in way:
-                    place = place[int(step)] if isinstance(place, list) else place[step]
-                assert end == "-"
-                place.append(operation["value"])
+            patched = _patched(thing, "music-volume.json")
             _check(patched)
             assert patched["spec"]["template"]["spec"]["containers"][0]["volumeMounts"][-1] == {
                 "name": "music",
                 "mountPath": "/music",
                 "readOnly": True,
             }
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_the_example_of_a_gpu_gives_one_to_the_analyzer_and_asks_for_it(overlay: str) -> None:
+    (analyzer,) = [t for t in render(overlay) if (t["kind"], t["metadata"]["name"]) == ("Deployment", "analyzer")]
+    patched = _patched(analyzer, "gpu-analyzer.json")
+    _check(patched)
+    (before,) = analyzer["spec"]["template"]["spec"]["containers"]
+    (container,) = patched["spec"]["template"]["spec"]["containers"]
+    assert container["resources"]["limits"] == {
+        **before["resources"]["limits"],
+        "memory": "8Gi",
+        "nvidia.com/gpu": "1",
+    }
+    assert container["env"] == [*before["env"], {"name": "STARLING_ANALYZER_DEVICE", "value": "cuda"}]
+    assert patched["spec"]["strategy"] == {"type": "Recreate"}, "the next one would wait for the GPU of the last"
+    assert container["image"] in (ROOT / "k8s/README.md").read_text()
+
+
+def _patched(thing: Object, example: str) -> Object:
+    """The object after the operations (RFC 6902) of ``k8s/examples/<example>``."""
+    patched = copy.deepcopy(thing)
+    for operation in json.loads((ROOT / "k8s/examples" / example).read_text()):
+        *way, end = [step.replace("~1", "/").replace("~0", "~") for step in operation["path"].split("/")[1:]]
+        place: Any = patched
+        for step in way:
+            place = place[int(step)] if isinstance(place, list) else place[step]
+        if isinstance(place, list):
+            assert (operation["op"], end) == ("add", "-")
+            place.append(operation["value"])
+        else:
+            assert operation["op"] == ("replace" if end in place else "add"), operation
+            place[end] = operation["value"]
+    return patched
 
 
 def test_the_example_of_an_ingress_leads_to_the_gateway() -> None:

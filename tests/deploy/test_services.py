@@ -41,7 +41,7 @@ def _settings(overlay: str) -> dict[str, str]:
 
 def test_every_service_is_in_the_compose_file() -> None:
     found = dict(compose.services(compose.MAIN, FILLED))
-    assert set(found) == SERVICES | STORES
+    assert set(found) == SERVICES | STORES | {"analyzer-gpu"}
     for name in SERVICES:
         assert found[name]["command"] == ["python", "-m", f"services.{name}"]
 
