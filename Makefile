@@ -12,6 +12,8 @@ SHELL := /bin/sh
 .PHONY: run test check lint types tests deploy-files bench fuzz lock audit sbom system-packages kubectl
 
 VENV := .venv
+# Dozens of processes start from here, and what none may write down each compiles anew: a second or more of each start.
+export PYTHONDONTWRITEBYTECODE :=
 TOOLS := $(VENV)/tools
 RUN_LOCKS := requirements-build.txt requirements.txt requirements-embedded.txt
 DEV_LOCKS := $(RUN_LOCKS) requirements-dev.txt
@@ -38,7 +40,7 @@ types: $(VENV)/dev.stamp
 	nice $(VENV)/bin/mypy
 
 tests: $(VENV)/dev.stamp
-	$(VENV)/bin/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
+	$(VENV)/bin/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder -p no:schemathesis -p no:hypothesispytest
 
 deploy-files: kubectl $(VENV)/dev.stamp
 	$(VENV)/bin/pytest --quiet tests/deploy

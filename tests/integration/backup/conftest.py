@@ -12,6 +12,10 @@ from services.up.postgres import PostgresServer
 from services.up.valkey import ValkeyServer
 from shared.settings import Settings
 from tests.integration.backup.house import KEY, House, house, new_house
+from tests.integration.gateway.conftest import database, prepared
+
+__all__ = ["database", "prepared"]
+"""Databases that are copied with their tables, which is quicker than making them."""
 
 Move = Callable[[], AbstractAsyncContextManager[House]]
 

@@ -21,7 +21,7 @@ from tests.integration.backup.house import House, header_of
 from tests.integration.projector.history import History
 from tests.waiting import until
 
-SOME, MANY = 8_000, 30_000
+SOME, MANY = 8_000, 16_000
 
 
 def started(settings: Settings, *arguments: str) -> subprocess.Popen[bytes]:
