@@ -40,7 +40,7 @@ types: $(VENV)/dev.stamp
 	nice $(VENV)/bin/mypy
 
 tests: $(VENV)/dev.stamp
-	$(VENV)/bin/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder -p no:schemathesis -p no:hypothesispytest
+	$(VENV)/bin/pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder -p no:schemathesis -p no:hypothesispytest
 
 deploy-files: kubectl $(VENV)/dev.stamp
 	$(VENV)/bin/pytest --quiet tests/deploy

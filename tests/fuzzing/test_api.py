@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 
 from shared.settings import Settings
-from tests.fuzzing.making_up import as_described, closed, fuzz
+from tests.fuzzing.making_up import as_described, fuzz
 from tests.fuzzing.target import inhabited
 from tests.integration.gateway.api import DOCUMENT
 
@@ -16,12 +16,6 @@ OPEN = sum(one.get("security") == [] for item in DOCUMENT["paths"].values() for 
 
 async def test_whatever_is_asked_the_answer_is_as_described(settings: Settings, music: Path) -> None:
     async with inhabited(settings, music) as (owner, _):
-        seen = await asyncio.to_thread(fuzz, owner, 3, 1, as_described)
+        seen = await asyncio.to_thread(fuzz, owner, 2, 1, as_described)
     assert len(seen.operations) == OPERATIONS
-    assert seen.cases >= 2 * OPERATIONS
-
-
-async def test_whatever_nobody_asks_they_are_told_to_sign_in(settings: Settings, music: Path) -> None:
-    async with inhabited(settings, music) as (_, nobody):
-        seen = await asyncio.to_thread(fuzz, nobody, 1, 2, closed)
-    assert seen.statuses[401] >= OPERATIONS - OPEN
+    assert seen.cases >= OPERATIONS
