@@ -11,7 +11,7 @@ from services.analyzer.handlers import HANDLERS, Means, drop_audio
 from services.analyzer.pool import AnalyzerPool
 from services.analyzer.selftest import check
 from shared import process
-from shared.audio_store import open_store
+from shared.audio_store import open_source
 from shared.embedding import FEATURE_VERSION, SPACE
 from shared.settings import Settings
 from shared.worker import Worker
@@ -24,7 +24,7 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
     await check(settings.analyzer_device)
     streams = await process.open_streams(settings, stop)
     processes = settings.analyzer_processes or len(os.sched_getaffinity(0))
-    store = open_store(settings)
+    store = open_source(settings)
     pool = AnalyzerPool(processes, settings.track_timeout_s, settings.track_memory_mb, settings.analyzer_device)
     await pool.start()
     worker = Worker(

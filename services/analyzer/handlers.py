@@ -9,7 +9,7 @@ from typing import Any
 from services.analyzer.analysis import Analysis
 from services.analyzer.pool import AnalysisStopped, AnalyzerPool
 from shared import embedding
-from shared.audio_store import AudioStore
+from shared.audio_store import AudioSource
 from shared.commands import AnalyzeTrack, Command
 from shared.events import TrackAnalyzed
 from shared.messages import Outcome, wrap
@@ -21,7 +21,7 @@ class Means:
     """What the handlers work with."""
 
     pool: AnalyzerPool
-    store: AudioStore
+    store: AudioSource
 
 
 async def analyze_track(command: AnalyzeTrack, ctx: Context[Means]) -> Outcome:

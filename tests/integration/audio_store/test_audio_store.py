@@ -16,7 +16,7 @@ import pytest
 from redis.asyncio import Redis
 
 from services.up.valkey import ValkeyServer
-from shared.audio_store import AudioStore, BlobAudioStore, FileStore, borrow, open_store
+from shared.audio_store import AudioStore, BlobAudioStore, FileStore, borrow, open_source, open_store
 from shared.audio_store.sizes import MAX_FILE
 from shared.commands import AudioRef
 from shared.errors import Backpressure, BadAudio, ConfigurationError, ServerUnavailable, StoreUnavailable
@@ -456,3 +456,16 @@ async def test_a_download_goes_straight_into_the_store(store: AudioStore) -> Non
         with pytest.raises(ServerUnavailable):
             await store.put(KEY, audio.chunks, "mp3", audio.size_bytes)
         await server.close()
+
+    async def test_who_only_takes_audio_need_not_be_told_where_it_lies(self, tmp_path: Path, redis_url: str) -> None:
+        values = {"REDIS_URL": redis_url, "STARLING_DATA_DIR": tmp_path / "far away"}
+        source = open_source(Settings.model_validate(values))
+        for store in (self.open(tmp_path, "redis://", redis_url), self.open(tmp_path, "")):
+            ref = await store.put(KEY, Chunks(b"x" * 600_000), "mp3", None)
+            async with source.open_local(ref) as path:
+                assert path.read_bytes() == b"x" * 600_000
+            await source.delete(ref)
+            with pytest.raises(BadAudio, match="gone"):
+                await read(store, ref)
+            await store.close()
+        await source.close()
