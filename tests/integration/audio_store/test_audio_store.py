@@ -460,12 +460,12 @@ async def test_a_download_goes_straight_into_the_store(store: AudioStore) -> Non
     async def test_who_only_takes_audio_need_not_be_told_where_it_lies(self, tmp_path: Path, redis_url: str) -> None:
         values = {"REDIS_URL": redis_url, "STARLING_DATA_DIR": tmp_path / "far away"}
         source = open_source(Settings.model_validate(values))
-        for store in (self.open(tmp_path, "redis://", redis_url), self.open(tmp_path, "")):
-            ref = await store.put(KEY, Chunks(b"x" * 600_000), "mp3", None)
+        for shared in (self.open(tmp_path, "redis://", redis_url), self.open(tmp_path, "")):
+            ref = await shared.put(KEY, Chunks(b"x" * 600_000), "mp3", None)
             async with source.open_local(ref) as path:
                 assert path.read_bytes() == b"x" * 600_000
             await source.delete(ref)
             with pytest.raises(BadAudio, match="gone"):
-                await read(store, ref)
-            await store.close()
+                await read(shared, ref)
+            await shared.close()
         await source.close()
