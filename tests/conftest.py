@@ -18,7 +18,7 @@ TOGETHER = ("tests/attacks/", "tests/integration/watching/")
 """Folders whose files share one running deployment, which costs more than the tests: one process takes all of them."""
 
 
-class _Scheduling(LoadFileScheduling):
+class _Scheduling(LoadFileScheduling):  # type: ignore[misc]
     def _split_scope(self, nodeid: str) -> str:
         folder = next((folder for folder in TOGETHER if nodeid.startswith(folder)), None)
         return folder or str(super()._split_scope(nodeid))

@@ -431,6 +431,19 @@ class TestSettings:
         assert (tmp_path / "my audio 100%25" / f"{KEY.hex}.mp3").exists()
         assert await read(store, ref) == b"x"
 
+    async def test_who_only_takes_audio_need_not_be_told_where_it_lies(self, tmp_path: Path, redis_url: str) -> None:
+        values = {"REDIS_URL": redis_url, "STARLING_DATA_DIR": tmp_path / "data"}
+        source = open_source(Settings.model_validate(values))
+        for shared in (self.open(tmp_path, "redis://", redis_url), self.open(tmp_path, "")):
+            ref = await shared.put(KEY, Chunks(b"x" * 600_000), "mp3", None)
+            async with source.open_local(ref) as path:
+                assert path.read_bytes() == b"x" * 600_000
+            await source.delete(ref)
+            with pytest.raises(BadAudio, match="gone"):
+                await read(shared, ref)
+            await shared.close()
+        await source.close()
+
     async def test_the_redis_protocol_server_may_be_used(self, tmp_path: Path, redis_url: str) -> None:
         store = self.open(tmp_path, "redis://", redis_url)
         ref = await store.put(KEY, Chunks(b"x" * 600_000), "mp3", None)
@@ -456,16 +469,3 @@ async def test_a_download_goes_straight_into_the_store(store: AudioStore) -> Non
         with pytest.raises(ServerUnavailable):
             await store.put(KEY, audio.chunks, "mp3", audio.size_bytes)
         await server.close()
-
-    async def test_who_only_takes_audio_need_not_be_told_where_it_lies(self, tmp_path: Path, redis_url: str) -> None:
-        values = {"REDIS_URL": redis_url, "STARLING_DATA_DIR": tmp_path / "far away"}
-        source = open_source(Settings.model_validate(values))
-        for shared in (self.open(tmp_path, "redis://", redis_url), self.open(tmp_path, "")):
-            ref = await shared.put(KEY, Chunks(b"x" * 600_000), "mp3", None)
-            async with source.open_local(ref) as path:
-                assert path.read_bytes() == b"x" * 600_000
-            await source.delete(ref)
-            with pytest.raises(BadAudio, match="gone"):
-                await read(shared, ref)
-            await shared.close()
-        await source.close()
