@@ -12,9 +12,9 @@ from services.cli.perform import OK
 from services.cli.register import BY, Register, opened
 from services.cli.session import Session
 from services.cli.wording import clean, local_time
-from shared.accounts import Account, Passwords, Role, passwords, people, sessions
+from shared.accounts import Account, Passwords, Role, deeds, passwords, people
 from shared.errors import InvalidInput
-from shared.events import AccountAdded, AccountChanged, AccountRemoved
+from shared.events import AccountAdded
 
 STANDARD: Final = "-"
 _LARGEST: Final = 4096
@@ -68,7 +68,9 @@ async def set_password(session: Session, name: str, password_file: str | None) -
     async with opened(session) as register:
         account = await register.account(name)
         passwords.check(password, account.name)
-        await _change(register, account, password_hash=await Passwords().hash(password))
+        hashed = await Passwords().hash(password)
+        _, event = await deeds.change(register.connection, account.account_id, by=BY, password_hash=hashed)
+        await register.tell(event)
     say(f"{clean(account.name)} has a new password, and has to sign in with it.")
     return OK
 
@@ -77,32 +79,17 @@ async def set_role(session: Session, name: str, role: Role) -> int:
     """There is always an owner: raises ``Conflict`` for the last one."""
     async with opened(session) as register:
         account = await register.account(name)
-        await _change(register, account, role=role)
+        _, event = await deeds.change(register.connection, account.account_id, by=BY, role=role)
+        await register.tell(event)
     say(f"{clean(account.name)} is {role} from now on.")
     return OK
-
-
-async def _change(
-    register: Register, account: Account, *, role: Role | None = None, password_hash: str | None = None
-) -> None:
-    changed = await people.change(register.connection, account.account_id, role=role, password_hash=password_hash)
-    await sessions.end_all(register.connection, account.account_id)
-    event = AccountChanged(
-        account_id=changed.account_id,
-        name=changed.name,
-        role=changed.role,
-        password=password_hash is not None,
-        by=BY,
-    )
-    await register.tell(event)
 
 
 async def remove(session: Session, name: str) -> int:
     """With its sessions and tokens."""
     async with opened(session) as register:
         account = await register.account(name)
-        await people.remove(register.connection, account.account_id)
-        await register.tell(AccountRemoved(account_id=account.account_id, name=account.name, by=BY))
+        await register.tell(await deeds.remove(register.connection, account.account_id, by=BY))
     say(f"Removed {clean(account.name)}.")
     return OK
 

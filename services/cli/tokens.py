@@ -11,9 +11,9 @@ from services.cli.perform import OK
 from services.cli.register import BY, opened
 from services.cli.session import Session
 from services.cli.wording import ago, clean, local_time
-from shared.accounts import RIGHT_OF, Scope, tokens
+from shared.accounts import RIGHT_OF, Scope, deeds, tokens
 from shared.errors import InvalidInput
-from shared.events import TokenIssued, TokenRevoked
+from shared.events import TokenRevoked
 
 _LONGEST_NAME = 60
 
@@ -42,15 +42,7 @@ async def issue(session: Session, name: str, account: str, scope: Scope, days: i
         if RIGHT_OF[scope] > RIGHT_OF[owner.role]:
             may = RIGHT_OF[owner.role].scope
             raise InvalidInput("scope", f"{owner.name} may '{may}', and a token cannot do more; say --scope {may}")
-        token_id, token = await tokens.issue(register.connection, owner.account_id, name, scope, expires_at)
-        event = TokenIssued(
-            account_id=owner.account_id,
-            name=owner.name,
-            token_id=token_id,
-            token_name=name,
-            scope=scope,
-            expires_at=expires_at,
-        )
+        _, token, event = await deeds.issue(register.connection, owner.account_id, owner.name, name, scope, expires_at)
         await register.tell(event)
     note(f"A token for {owner.name} ('{scope}'); it is not shown again:")
     say(token)

@@ -151,6 +151,11 @@ class Intake:
         )
         return await self.append(unit)
 
+    async def tell(self, event: Event) -> Appended:
+        """A fact that is kept in a table of its own. To be done last inside its transaction: what cannot be told is not
+        done."""
+        return await self.append(Unit(id=uuid7(), events=[wrap(event)]))
+
     async def order(self, command: Command, unit_id: UUID) -> Appended:
         """A command that no event goes before."""
         return await self.append(Unit(id=unit_id, commands=[Send(wrap(command, id=unit_id), high=True)]))

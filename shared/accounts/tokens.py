@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
@@ -35,17 +36,25 @@ SELECT t.token_id, t.name, t.scope, t.created_at, t.expires_at, t.last_used_at, 
 """
 
 
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """What is stored of a new token, but for its digest."""
+
+    token_id: UUID
+    created_at: datetime
+
+
 async def issue(
     connection: Connection, account_id: UUID, name: str, scope: Scope, expires_at: datetime | None
-) -> tuple[UUID, str]:
-    """Its id, and the token itself, which nobody can read again. Raises ``Conflict`` when there are too many."""
+) -> tuple[Issued, str]:
+    """What is stored, and the token, which nobody can read again. Raises ``Conflict`` when there are too many."""
     count = await connection.fetchval("SELECT count(*) FROM account_tokens WHERE account_id = $1", account_id)
     if count >= MOST:
         raise Conflict(f"this account has {MOST} tokens; revoke one that is not used any more")
     token_id, token = uuid7(), PREFIX + secrets.token_urlsafe(32)
-    await connection.execute(
+    created_at = await connection.fetchval(
         "INSERT INTO account_tokens (token_id, account_id, name, digest, scope, expires_at)"
-        " VALUES ($1, $2, $3, $4, $5, $6)",
+        " VALUES ($1, $2, $3, $4, $5, $6) RETURNING created_at",
         token_id,
         account_id,
         name,
@@ -53,7 +62,7 @@ async def issue(
         scope,
         expires_at,
     )
-    return token_id, token
+    return Issued(token_id, created_at), token
 
 
 async def find(connection: Connection, token: str) -> Identity | None:

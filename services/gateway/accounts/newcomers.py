@@ -11,8 +11,6 @@ from shared import postgres
 from shared.accounts import Account, Role, people
 from shared.errors import InvalidInput
 from shared.events import AccountAdded
-from shared.messages import uuid7, wrap
-from shared.streams import Unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,4 +77,4 @@ class Newcomers:
             signs_in_with=guest.way,
             by=guest.way,
         )
-        await self._gateway.intake.append(Unit(id=uuid7(), events=[wrap(event)]))
+        await self._gateway.intake.tell(event)

@@ -10,10 +10,9 @@ from services.gateway.accounts.door import DOOR
 from services.gateway.endpoints import Call, Endpoint, Reply
 from services.gateway.models.accounts import Account, AccountChange, Accounts, NewAccount
 from services.gateway.problems import ProblemError
-from services.gateway.routes.sessions import tell
 from shared import accounts, postgres
-from shared.accounts import Right, passwords, people, sessions
-from shared.events import AccountAdded, AccountChanged, AccountRemoved
+from shared.accounts import Right, deeds, passwords
+from shared.events import AccountAdded
 
 
 async def list_accounts(call: Call[None, None]) -> Accounts:
@@ -35,7 +34,7 @@ async def add_account(call: Call[None, NewAccount]) -> Reply:
     async with postgres.transaction(call.gateway.pool) as connection:
         account = await accounts.add(connection, body.name, body.role, hashed)
         event = AccountAdded(account_id=account.account_id, name=account.name, role=account.role, by=call.identity.name)
-        await tell(call.gateway, event)
+        await call.gateway.intake.tell(event)
     return Reply(_shown(account), 201)
 
 
@@ -50,16 +49,11 @@ async def change_account(call: Call[None, AccountChange]) -> Account:
         passwords.check(body.password.get_secret_value(), account.name)
         hashed = await call.request.app[DOOR].passwords.hash(body.password.get_secret_value())
     async with postgres.transaction(call.gateway.pool) as connection:
-        changed = await people.change(connection, account_id, role=body.role, password_hash=hashed)
-        await sessions.end_all(connection, account_id, but=call.identity.session)
-        event = AccountChanged(
-            account_id=account_id,
-            name=changed.name,
-            role=changed.role,
-            password=hashed is not None,
-            by=call.identity.name,
+        identity = call.identity
+        changed, event = await deeds.change(
+            connection, account_id, by=identity.name, role=body.role, password_hash=hashed, but=identity.session
         )
-        await tell(call.gateway, event)
+        await call.gateway.intake.tell(event)
     return _shown(changed)
 
 
@@ -67,9 +61,8 @@ async def remove_account(call: Call[None, None]) -> web.Response:
     """Remove an account with its sessions and tokens. Playlists and everything else stay."""
     _check_hand(call)
     async with postgres.transaction(call.gateway.pool) as connection:
-        removed = await people.remove(connection, call.id("account_id"))
-        event = AccountRemoved(account_id=removed.account_id, name=removed.name, by=call.identity.name)
-        await tell(call.gateway, event)
+        event = await deeds.remove(connection, call.id("account_id"), by=call.identity.name)
+        await call.gateway.intake.tell(event)
     return web.Response(status=204)
 
 

@@ -10,13 +10,10 @@ from services.gateway.accounts.door import DOOR, Door
 from services.gateway.endpoints import Call, Endpoint, json_answer
 from services.gateway.models.accounts import NewPassword, NewSession, Owner, SessionInfo, Way
 from services.gateway.problems import ProblemError
-from services.gateway.state import Gateway
 from shared import accounts, postgres
-from shared.accounts import Account, Identity, Right, passwords, people, sessions
+from shared.accounts import Account, Identity, Right, deeds, passwords, people, sessions
 from shared.errors import InvalidInput
-from shared.events import AccountAdded, AccountChanged, Event
-from shared.messages import uuid7, wrap
-from shared.streams import Unit
+from shared.events import AccountAdded
 
 
 async def get_session(call: Call[None, None]) -> web.Response:
@@ -28,7 +25,7 @@ async def get_session(call: Call[None, None]) -> web.Response:
         if error.status != 401:
             raise
         return json_answer(await _nobody(call, error.reason == "set_up_needed"))
-    response = json_answer(_info(door, identity))
+    response = json_answer(_info(identity))
     if identity.session is not None:
         async with postgres.transaction(call.gateway.pool) as connection:
             fresh = await sessions.rotate(connection, identity.session)
@@ -78,13 +75,11 @@ async def set_up(call: Call[None, Owner]) -> web.Response:
     async with postgres.transaction(call.gateway.pool) as connection:
         account = await people.add_first(connection, body.name, hashed, guest.external_id if guest else None)
         secret = await sessions.begin(connection, account.account_id)
-        await tell(
-            call.gateway,
-            AccountAdded(account_id=account.account_id, name=account.name, role=account.role, by="set-up"),
-        )
+        event = AccountAdded(account_id=account.account_id, name=account.name, role=account.role, by="set-up")
+        await call.gateway.intake.tell(event)
     await door.moved_in()
     identity = Identity("session", Right.ADMIN, account.name, account.account_id, account.role)
-    response = json_answer(_info(door, identity), 201)
+    response = json_answer(_info(identity), 201)
     door.give_cookie(call.request, response, secret)
     return response
 
@@ -107,20 +102,11 @@ async def change_password(call: Call[None, NewPassword]) -> web.Response:
     passwords.check(new, account.name, "new")
     hashed = await door.passwords.hash(new)
     async with postgres.transaction(call.gateway.pool) as connection:
-        changed = await people.change(connection, account.account_id, password_hash=hashed)
-        await sessions.end_all(connection, account.account_id, but=identity.session)
-        await tell(
-            call.gateway,
-            AccountChanged(
-                account_id=changed.account_id, name=changed.name, role=changed.role, password=True, by=identity.name
-            ),
+        _, event = await deeds.change(
+            connection, account.account_id, by=identity.name, password_hash=hashed, but=identity.session
         )
+        await call.gateway.intake.tell(event)
     return web.Response(status=204)
-
-
-async def tell(gateway: Gateway, event: Event) -> None:
-    """Write down who changed what. To be done last inside the transaction: what cannot be told is not done."""
-    await gateway.intake.append(Unit(id=uuid7(), events=[wrap(event)]))
 
 
 def _door(call: Call[Any, Any]) -> Door:
@@ -142,7 +128,7 @@ async def _nobody(call: Call[None, None], nobody_at_all: bool) -> SessionInfo:
     return SessionInfo(state="signed_out", code_needed=False, ways=ways)
 
 
-def _info(door: Door, identity: Identity) -> SessionInfo:
+def _info(identity: Identity) -> SessionInfo:
     return SessionInfo(
         state="open" if identity.way == "machine" else "signed_in",
         code_needed=False,

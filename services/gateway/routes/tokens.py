@@ -11,18 +11,17 @@ from aiohttp import web
 from services.gateway.endpoints import Call, Endpoint, Reply
 from services.gateway.models.accounts import IssuedToken, NewToken, Token, Tokens
 from services.gateway.problems import ProblemError
-from services.gateway.routes.sessions import tell
 from shared import accounts, postgres
-from shared.accounts import RIGHT_OF, Identity, Right, tokens
+from shared.accounts import RIGHT_OF, Identity, Right, deeds, tokens
 from shared.errors import InvalidInput
-from shared.events import TokenIssued, TokenRevoked
+from shared.events import TokenRevoked
 
 
 async def list_tokens(call: Call[None, None]) -> Tokens:
     """One's own; an owner sees all."""
     async with call.gateway.reading() as connection:
         rows = await tokens.listed(connection, _reach(call.identity))
-    return Tokens(items=[Token(**_shown(row)) for row in rows])
+    return Tokens(items=[_shown(row) for row in rows])
 
 
 async def issue_token(call: Call[None, NewToken]) -> Reply:
@@ -35,19 +34,22 @@ async def issue_token(call: Call[None, NewToken]) -> Reply:
     if body.expires_at is not None and body.expires_at <= datetime.now(UTC):
         raise InvalidInput("expires_at", "this time has passed")
     async with postgres.transaction(call.gateway.pool) as connection:
-        token_id, token = await tokens.issue(connection, identity.account_id, body.name, body.scope, body.expires_at)
-        rows = await tokens.listed(connection, identity.account_id)
-        event = TokenIssued(
-            account_id=identity.account_id,
-            name=identity.name,
-            token_id=token_id,
-            token_name=body.name,
-            scope=body.scope,
-            expires_at=body.expires_at,
+        made, token, event = await deeds.issue(
+            connection, identity.account_id, identity.name, body.name, body.scope, body.expires_at
         )
-        await tell(call.gateway, event)
-    made = next(row for row in rows if row["token_id"] == token_id)
-    return Reply(IssuedToken(**_shown(made), token=token), 201)
+        await call.gateway.intake.tell(event)
+    shown = IssuedToken(
+        id=made.token_id,
+        name=body.name,
+        scope=body.scope,
+        account_id=identity.account_id,
+        account=identity.name,
+        created_at=made.created_at,
+        expires_at=body.expires_at,
+        last_used_at=None,
+        token=token,
+    )
+    return Reply(shown, 201)
 
 
 async def revoke_token(call: Call[None, None]) -> web.Response:
@@ -59,7 +61,7 @@ async def revoke_token(call: Call[None, None]) -> web.Response:
         account_id = await tokens.revoke(connection, token_id, _reach(identity))
         account = await accounts.by_id(connection, account_id)
         event = TokenRevoked(account_id=account_id, name=account.name, token_id=token_id, by=identity.name)
-        await tell(call.gateway, event)
+        await call.gateway.intake.tell(event)
     return web.Response(status=204)
 
 
@@ -68,9 +70,9 @@ def _reach(identity: Identity) -> UUID | None:
     return None if identity.right is Right.ADMIN else identity.account_id or UUID(int=0)
 
 
-def _shown(row: Any) -> dict[str, Any]:
+def _shown(row: Any) -> Token:
     names = ("name", "scope", "account_id", "account", "created_at", "expires_at", "last_used_at")
-    return {"id": row["token_id"], **{name: row[name] for name in names}}
+    return Token(id=row["token_id"], **{name: row[name] for name in names})
 
 
 ENDPOINTS = (
