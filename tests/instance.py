@@ -8,6 +8,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -134,3 +136,14 @@ class Instance:
                 return run
             await asyncio.sleep(0.1)
         raise AssertionError(f"run not over within {seconds} s: {run}\n{self.tail()}")
+
+
+@contextmanager
+def running(instance: Instance) -> Iterator[None]:
+    """Started, and in the end stopped as a user stops it, which has to go well; whatever happens nothing is left."""
+    try:
+        instance.start()
+        yield
+        assert instance.stop() == 0, instance.tail()
+    finally:
+        instance.kill()

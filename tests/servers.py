@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 from uuid import uuid4
 
+import asyncpg
 from redis.asyncio import Redis
 
 from services.up.postgres import PostgresServer
 from services.up.server import ServerProcess
 from services.up.valkey import ValkeyServer
+from shared.settings import Settings
 
 T = TypeVar("T")
 S = TypeVar("S", bound=ServerProcess)
@@ -89,3 +91,15 @@ async def emptied(server: ValkeyServer) -> str:
     finally:
         await client.aclose()
     return server.url
+
+
+async def connect(settings: Settings) -> asyncpg.Connection[asyncpg.Record]:
+    """A connection to the database that the settings lead to."""
+    connection: asyncpg.Connection[asyncpg.Record] = await asyncpg.connect(
+        host=settings.postgres_host,
+        port=settings.postgres_port,
+        user=settings.postgres_user,
+        password=settings.postgres_password.get_secret_value(),
+        database=settings.postgres_db,
+    )
+    return connection

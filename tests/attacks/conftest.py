@@ -12,6 +12,7 @@ from tests import music
 from tests.attacks.hostile import FAKE_LINES, MARKUP, TERMINAL
 from tests.attacks.house import TOKEN, Guarded, House
 from tests.attacks.lying import in_a_thread, lying_server
+from tests.instance import running
 from tests.subsonic.faulty_server import FaultyServer
 
 ENVIRONMENT = {
@@ -39,12 +40,8 @@ def house(tmp_path_factory: pytest.TempPathFactory, lying: FaultyServer) -> Iter
     folder = tmp_path_factory.mktemp("attacked")
     fill(folder / "music")
     instance = Guarded(folder / "data", folder / "music", ENVIRONMENT)
-    try:
-        instance.start()
+    with running(instance):
         yield asyncio.run(House(instance, lying).lived_in())
-        assert instance.stop() == 0, instance.tail()
-    finally:
-        instance.kill()
 
 
 def fill(folder: Path) -> None:

@@ -7,9 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import aiohttp
-import asyncpg
 
-from shared.settings import Settings
 from tests.attacks.hostile import MARKUP
 from tests.instance import Instance
 from tests.subsonic.faulty_server import PASSWORD, USER, FaultyServer
@@ -79,15 +77,3 @@ class House:
             return bool((await self.call("GET", address))[1]["ended_at"])
 
         await until(ended, f"{address} is over", seconds=30)
-
-
-async def connect(settings: Settings) -> asyncpg.Connection[asyncpg.Record]:
-    """A connection to the database of an instance."""
-    connection: asyncpg.Connection[asyncpg.Record] = await asyncpg.connect(
-        host=settings.postgres_host,
-        port=settings.postgres_port,
-        user=settings.postgres_user,
-        password=settings.postgres_password.get_secret_value(),
-        database=settings.postgres_db,
-    )
-    return connection

@@ -13,7 +13,8 @@ from yarl import URL
 
 from tests.attacks.described import Attempt, Described
 from tests.attacks.hostile import STRINGS
-from tests.attacks.house import House, connect
+from tests.attacks.house import House
+from tests.servers import connect
 
 AT_ONCE = 4
 LEFT_ALONE = ("/api/v1/live",)

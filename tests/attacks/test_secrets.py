@@ -17,8 +17,9 @@ from redis.asyncio import Redis
 
 from tests.attacks.conftest import ENVIRONMENT
 from tests.attacks.described import Described
-from tests.attacks.house import TOKEN, WRONG_PASSWORD, House, connect
+from tests.attacks.house import TOKEN, WRONG_PASSWORD, House
 from tests.e2e import cli_process
+from tests.servers import connect
 from tests.subsonic.faulty_server import PASSWORD, USER
 
 LLM_KEY = ENVIRONMENT["STARLING_LLM_KEY"]

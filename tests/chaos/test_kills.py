@@ -19,7 +19,7 @@ from services.projector.compare import compare
 from shared.errors import ConfigurationError
 from shared.streams import Streams
 from tests import music
-from tests.instance import Instance
+from tests.instance import Instance, running
 from tests.waiting import until
 
 TRACKS = 60
@@ -41,12 +41,8 @@ def starling(tmp_path: Path) -> Iterator[Instance]:
     ]
     music.make_library(library, tuple(songs))
     instance = Instance(tmp_path / "data", library, {"STARLING_LEASE_S": "2", "STARLING_RETRY_BASE_S": "0.2"})
-    try:
-        instance.start()
+    with running(instance):
         yield instance
-        assert instance.stop() == 0, instance.tail()
-    finally:
-        instance.kill()
 
 
 def _pid_of(instance: Instance, victim: str) -> int | None:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests import music
-from tests.instance import Instance
+from tests.instance import Instance, running
 from tests.waiting import until
 
 GOOD = 10
@@ -28,12 +28,8 @@ def starling(tmp_path: Path) -> Iterator[Instance]:
     for number, name in enumerate(POISON):
         music.write_tone(library / name, seconds=240.0, hertz=200.0 + 50 * number)
     instance = Instance(tmp_path / "data", library, {"STARLING_RETRY_BASE_S": "0.1"})
-    try:
-        instance.start()
+    with running(instance):
         yield instance
-        assert instance.stop() == 0, instance.tail()
-    finally:
-        instance.kill()
 
 
 def _open_files(pid: int) -> list[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests import music
-from tests.instance import Instance
+from tests.instance import Instance, running
 
 
 @pytest.fixture(scope="module")
@@ -23,9 +23,5 @@ def music_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def starling(tmp_path_factory: pytest.TempPathFactory, music_dir: Path) -> Iterator[Instance]:
     """A running Starling that knows no library yet: ``.url``, ``.data_dir``, ``.music_dir``, ``.environment``."""
     instance = Instance(tmp_path_factory.mktemp("starling") / "data", music_dir, {"STARLING_RETRY_BASE_S": "0.2"})
-    try:
-        instance.start()
+    with running(instance):
         yield instance
-        assert instance.stop() == 0, instance.tail()
-    finally:
-        instance.kill()

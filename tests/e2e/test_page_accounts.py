@@ -23,7 +23,7 @@ from playwright.async_api import TimeoutError as OutOfTime
 from services.up.ports import choose
 from tests import music
 from tests.e2e.browser import ELSEWHERE, NARROW, WIDE, chromium, picture, visit
-from tests.instance import Instance
+from tests.instance import Instance, running
 from tests.openid_provider import openid_provider
 from tests.waiting import until
 
@@ -76,12 +76,8 @@ def starling(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
     songs = tmp_path_factory.mktemp("music")
     music.make_library(songs, music.many_songs(3, seconds=3.0))
     instance = Instance(tmp_path_factory.mktemp("starling") / "data", songs, {"STARLING_BASE_PATH": BASE})
-    try:
-        instance.start()
+    with running(instance):
         yield instance
-        assert instance.stop() == 0, instance.tail()
-    finally:
-        instance.kill()
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-import asyncpg
 import pytest
 from redis.asyncio import Redis
 
 from shared.settings import Settings
-
-
-async def _connect(settings: Settings) -> asyncpg.Connection[asyncpg.Record]:
-    connection: asyncpg.Connection[asyncpg.Record] = await asyncpg.connect(
-        host=settings.postgres_host,
-        port=settings.postgres_port,
-        user=settings.postgres_user,
-        password=settings.postgres_password.get_secret_value(),
-        database=settings.postgres_db,
-    )
-    return connection
+from tests.servers import connect
 
 
 @pytest.mark.parametrize("_round", [1, 2])
 async def test_every_test_gets_an_empty_database_and_an_empty_redis(settings: Settings, _round: int) -> None:
-    connection = await _connect(settings)
+    connection = await connect(settings)
     client = Redis.from_url(settings.redis_url.get_secret_value())
 
     await connection.execute("CREATE TABLE mine (id int)")  # fails if the other round's table is there

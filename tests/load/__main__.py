@@ -10,6 +10,7 @@ import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+from shared.pausing import pause
 from tests import music
 from tests.environment import clean_environment
 from tests.instance import Instance
@@ -46,7 +47,7 @@ async def _load(starling: Instance, arguments: argparse.Namespace) -> int:
         group.create_task(clients.run(stop))
         group.create_task(watched.run(starling.url, starling.state(), stop))
         group.create_task(_again_and_again(lambda: _analyse(starling), counts, "runs", stop))
-        group.create_task(_again_and_again(lambda: _rebuild(starling), counts, "rebuilds", stop))
+        group.create_task(_again_and_again(lambda: _rebuild(starling, stop), counts, "rebuilds", stop))
         await asyncio.sleep(arguments.minutes * 60)
         stop.set()
     return _judge(clients, watched, counts, time.monotonic() - start)
@@ -63,7 +64,7 @@ async def _analyse(starling: Instance) -> bool:
     """Every track once more, whether or not it is known. False while the run of the start is going on."""
     status, answer = await starling.call("POST", "/api/v1/analysis", {"scope": "all"})
     if status == 409 and answer["reason"] == "run_active":
-        await asyncio.sleep(1)
+        await starling.ended(answer["run_id"], seconds=600)
         return False
     assert status == 202, answer
     run = await starling.ended(answer["run_id"], seconds=600)
@@ -72,14 +73,14 @@ async def _analyse(starling: Instance) -> bool:
     return True
 
 
-async def _rebuild(starling: Instance) -> bool:
+async def _rebuild(starling: Instance, stop: asyncio.Event) -> bool:
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "services.cli", "--data-dir", str(starling.data_dir), "replay",
         env=clean_environment(), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
     )  # fmt: skip
     output, _ = await process.communicate()
     assert process.returncode == 0, output.decode()
-    await asyncio.sleep(5)
+    await pause(stop, 5)
     return True
 
 

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 
 import aiohttp
 
+from shared.pausing import pause
+
 LISTENERS = 5
 """So many of the clients follow the live values all the time."""
 _THINK_S = (0.2, 1.2)
@@ -62,9 +64,9 @@ class Clients:
                     await what(session, chance, stop)
                 except (aiohttp.ClientError, TimeoutError, OSError) as error:
                     self.told.faults[f"{type(error).__name__}: {error}"] += 1
-                    await asyncio.sleep(1)
+                    await pause(stop, 1)
 
-    async def _look(self, session: aiohttp.ClientSession, chance: random.Random, _: asyncio.Event) -> None:
+    async def _look(self, session: aiohttp.ClientSession, chance: random.Random, stop: asyncio.Event) -> None:
         for path in (
             "/api/v1/tracks?limit=50",
             f"/api/v1/tracks?query={chance.choice('abcdefgst')}&limit=20",
@@ -74,7 +76,7 @@ class Clients:
             *(f"/api/v1/tracks/{track}{what}" for track in self._some(chance) for what in ("", "/similar?n=20")),
         ):
             await self._ask(session, path)
-            await asyncio.sleep(chance.uniform(*_THINK_S))
+            await pause(stop, chance.uniform(*_THINK_S))
 
     def _some(self, chance: random.Random) -> list[str]:
         return chance.sample(self._tracks, min(3, len(self._tracks)))

@@ -12,6 +12,7 @@ from pathlib import Path
 import aiohttp
 
 from services.up.datadir import RunState
+from shared.pausing import pause
 
 _EVERY_S = 5.0
 _LAG = re.compile(r'^starling_follower_lag_seconds\{follower="(\w+)"\} (\S+)', re.MULTILINE)
@@ -48,7 +49,7 @@ class Watched:
                 async with session.get("/metrics") as answer:
                     for follower, lag in _LAG.findall(await answer.text()):
                         self.lags.setdefault(follower, []).append(float(lag))
-                await asyncio.sleep(_EVERY_S)
+                await pause(stop, _EVERY_S)
 
     def growth(self) -> dict[str, tuple[float, float]]:
         """By process: the median of the second fifth of the time, and of the last. Before that caches are filled."""
