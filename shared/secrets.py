@@ -53,6 +53,11 @@ def keys(settings: Settings) -> list[str]:
     text = settings.secret_key.get_secret_value()
     if settings.secret_key_file is not None:
         text = secret_in(settings.secret_key_file, "STARLING_SECRET_KEY_FILE")
+    return keys_in(text)
+
+
+def keys_in(text: str) -> list[str]:
+    """Keys with commas or white space between them."""
     return [key for key in re.split(r"[,\s]+", text) if key]
 
 

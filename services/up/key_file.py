@@ -8,6 +8,7 @@ from pathlib import Path
 
 from services.up.datadir import write_private
 from shared.errors import ConfigurationError
+from shared.secrets import keys_in
 
 
 def put_in_front(path: Path, key: str) -> list[str]:
@@ -15,18 +16,14 @@ def put_in_front(path: Path, key: str) -> list[str]:
     not read it any more."""
     if path.stat().st_uid != os.geteuid():
         raise ConfigurationError(f"{path} belongs to another user; run the command as that user")
-    older = _keys(path)
+    older = keys_in(path.read_text())
     _write(path, [key, *older])
     return older
 
 
 def remove(path: Path, keys: list[str]) -> None:
     """Take keys out that nothing is encrypted with any more."""
-    _write(path, [key for key in _keys(path) if key not in keys])
-
-
-def _keys(path: Path) -> list[str]:
-    return path.read_text().replace(",", " ").split()
+    _write(path, [key for key in keys_in(path.read_text()) if key not in keys])
 
 
 def _write(path: Path, keys: list[str]) -> None:
